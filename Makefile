@@ -1,0 +1,45 @@
+# Zahltag: everything a newcomer needs is `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench fmt lock
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## make the environment .venv with every pinned dependency
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Zahltag needs Python 3.11 or newer; set PYTHON=python3.12, say."; exit 1; }
+	@echo "Installing the pinned dependencies into $(VENV) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## start everything, run the sample orders, show the result (EXIT=1: then stop)
+	@$(BIN)/zahltag demo $(if $(EXIT),--exit,)
+
+test: setup ## run the whole test suite, servers included
+	@$(BIN)/pytest -q
+
+check: setup ## style, types, the arrows between the packages, lock file current
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python .ci/lock_is_current.py
+
+fmt: setup ## format the code and mend what can be mended
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+lock: setup ## write the lock file anew after a change of dependencies
+	@$(BIN)/python .ci/lock_is_current.py --write
+
+bench: setup ## measure what an order costs
+	@$(BIN)/python bench/run.py

@@ -1,4 +1,4 @@
-"""The invoice in the terms of EN 16931-1 (semantic model): BT and BG numbers stand in the docstrings.
+"""The invoice in the terms of EN 16931-1 (semantic model): BT, BG numbers stand in the docstrings.
 
 An ``Invoice`` is a finished value: its figures obey the standard's arithmetic (BR-CO-10..17) and
 are never recomputed. ``domain.invoicing`` makes it from an order.
@@ -31,6 +31,21 @@ class TaxCategory(StrEnum):
     INTRA_COMMUNITY = "K"
     EXPORT = "G"
     OUTSIDE = "O"
+
+
+class RoundingMethod(StrEnum):
+    """How the shop came to its total; all but the first leave a difference in BT-114 (R33, R34).
+
+    ``TAX_PER_RATE`` is the standard's own: rounded lines, tax on the sum of each rate.
+    ``TAX_PER_LINE`` the shop rounds the tax of every position. ``LINES_UNROUNDED`` it adds up the
+    positions unrounded, then rounds the sum and the tax of each rate. ``TOTAL_ROUNDED_ONCE`` it
+    rounds nothing but the total.
+    """
+
+    TAX_PER_RATE = "tax_per_rate"
+    TAX_PER_LINE = "tax_per_line"
+    LINES_UNROUNDED = "lines_unrounded"
+    TOTAL_ROUNDED_ONCE = "total_rounded_once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +89,8 @@ class InvoiceLine:
 
 @dataclass(frozen=True, slots=True)
 class DocumentAllowance:
-    """BG-20 (allowance, ``charge`` false) or BG-21 (charge): BT-92/99 net amount, BT-95/102 category,
-    BT-96/103 rate, BT-97/104 reason. ``amount`` is the figure in the order's price mode.
+    """BG-20 (allowance, ``charge`` false) or BG-21 (charge): BT-92/99 net amount, BT-95/102
+    category, BT-96/103 rate, BT-97/104 reason. ``amount`` is the figure in the order's price mode.
     """  # noqa: D205
 
     charge: bool
@@ -126,13 +141,17 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """The document. ``number`` BT-1, ``issue_date`` BT-2, ``type`` BT-3, ``currency`` BT-5, ``due_date``
-    BT-9, ``terms_days`` for BT-20, ``buyer_reference``/``order_reference`` BT-10/BT-13,
-    ``preceding_invoice`` BT-25, ``supply_date`` BT-72 (``supply_month_only``: print the month,
-    par. 31 (4) UStDV), ``iban``/``bic`` BT-84/BT-86, ``remittance`` BT-83 (Verwendungszweck).
+    """The document. ``number`` BT-1, ``issue_date`` BT-2, ``type`` BT-3, ``currency`` BT-5,
+    ``due_date`` BT-9, ``terms_days`` for BT-20, ``buyer_reference``/``order_reference``
+    BT-10/BT-13, ``preceding_invoice`` BT-25, ``supply_date`` BT-72 (``supply_month_only``: print
+    the month, par. 31 (4) UStDV), ``iban``/``bic`` BT-84/BT-86, ``remittance`` BT-83
+    (Verwendungszweck).
 
     ``paid_on``/``payment_method`` are set when it was paid before it was made. ``gross_prices``:
     lines are shown with the gross figures. ``language`` is ``de`` or ``en``. ``sample`` marks it.
+    ``rounding_method`` names the cause of a BT-114. ``seller_footer`` holds what the company says
+    of itself beyond R20, by key: ``website``, ``bank_name``, ``register_entry``,
+    ``managing_directors``.
     """  # noqa: D205
 
     number: str
@@ -166,3 +185,4 @@ class Invoice:
     deal_reference: str = ""
     consumer_default_notice: bool = False
     seller_footer: tuple[tuple[str, str], ...] = ()
+    rounding_method: RoundingMethod = RoundingMethod.TAX_PER_RATE

@@ -89,6 +89,7 @@ class OrderLine:
 
     ``tax_rate`` is in percent (``Decimal("19")``); ``None`` where the source names none.
     ``discount`` is positive. ``shop_total`` is the line total the shop computed, if it says one.
+    ``tax_reason`` says why a line at 0 percent bears no tax (BT-120) where a person confirmed it.
     """
 
     name: str
@@ -99,6 +100,7 @@ class OrderLine:
     discount: Decimal = Decimal(0)
     discount_reason: str = ""
     shop_total: Decimal | None = None
+    tax_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

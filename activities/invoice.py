@@ -1,0 +1,121 @@
+"""Make the invoice, and set when it is due."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+from temporalio import activity
+
+from activities.services import Services
+from documents.invoice import render_invoice
+from domain.calendar import due_date, local_date
+from domain.company import Company, PaymentTerms
+from domain.errors import ConflictError
+from domain.invoice import Invoice
+from domain.invoicing import build_invoice
+from domain.order import CustomerKind, Order
+from domain.order_case import Step
+from models.codec import Json, load_order
+from models.messages import Progress, StepRequest
+from models.store import cases, company, customers, history, invoices, payments
+from models.store.effects import once
+from models.tables import Customer, SalesOrder
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceActivities:
+    """The activities ``create_invoice`` and ``set_due_date``."""
+
+    services: Services
+
+    @activity.defn(name="create_invoice")
+    async def create_invoice(self, request: StepRequest) -> Progress:
+        """Number, render, store and book the invoice: all of it in one transaction, or nothing.
+
+        If the case has moved on since it was planned (the shop sent a newer order, say), nothing
+        is made and the new plan is returned.
+        """
+        async with self.services.database.transaction() as session:
+            progress = await cases.look(session, request.case_id, request.at)
+            if progress.plan.step is not Step.CREATE_INVOICE:
+                return progress
+
+            async def issue() -> Json:
+                return await _issue(session, request)
+
+            await once(session, request, issue)
+            return await cases.refresh(session, request.case_id, request.at)
+
+    @activity.defn(name="set_due_date")
+    async def set_due_date(self, request: StepRequest) -> Progress:
+        """Record the due date that the customer's terms and the invoice say (F1, F2)."""
+        async with self.services.database.transaction() as session:
+
+            async def record() -> Json:
+                invoice = await invoices.of_case(session, request.case_id)
+                await customers.lock(session, invoice.customer_id)
+                await invoices.set_due_date(session, invoice.id or 0, invoice.due_date)
+                text = f"Due on {invoice.due_date}"
+                history.note(session, request.case_id, request.at, "due_date_set", text)
+                return {"due_date": invoice.due_date.isoformat()}
+
+            await once(session, request, record)
+            return await cases.refresh(session, request.case_id, request.at)
+
+
+async def _issue(session: AsyncSession, request: StepRequest) -> Json:
+    query = select(SalesOrder).where(SalesOrder.case_id == request.case_id)
+    customer_id = (await session.exec(query)).one().customer_id
+    if customer_id is None:
+        raise ConflictError(f"The order of case {request.case_id} was not checked yet.")
+    customer = await customers.lock(session, customer_id)
+    row = (await session.exec(query.with_for_update())).one()
+    firm = await company.get(session)
+    order = load_order(row.content)
+    received = await payments.received(session, request.case_id, row.currency)
+    issue_date = local_date(request.at, firm.time_zone)
+    terms = terms_of(customer, order, firm)
+    paid_on = await payments.last_receipt_day(session, request.case_id, row.currency)
+    due = order.payment.due_date or due_date(issue_date, terms)
+
+    def build(number: str) -> Invoice:
+        return build_invoice(
+            order,
+            firm,
+            customer_no=customer.customer_no,
+            number=number,
+            issue_date=issue_date,
+            due_date=max(due, issue_date),
+            terms=terms,
+            prepaid=received,
+            paid_on=paid_on if received >= order.total > Decimal(0) else None,
+            language=customer.language if customer.language in {"de", "en"} else "",
+        )
+
+    async def render(invoice: Invoice) -> bytes:
+        return await asyncio.to_thread(render_invoice, invoice)
+
+    invoice = await invoices.issue(
+        session,
+        company=firm,
+        case_id=request.case_id,
+        order_id=row.id or 0,
+        customer_id=customer_id,
+        issue_date=issue_date,
+        at=request.at,
+        build=build,
+        render=render,
+    )
+    return {"invoice_no": invoice.invoice_no}
+
+
+def terms_of(customer: Customer, order: Order, company: Company) -> PaymentTerms:
+    """Return the terms agreed with the customer, else the company's for its kind (F1)."""
+    if customer.terms_days is not None:
+        return PaymentTerms(customer.terms_days)
+    business = order.buyer.kind is CustomerKind.B2B
+    return company.terms_b2b if business else company.terms_b2c

@@ -1,0 +1,45 @@
+"""What activities work with, made once per worker process, and how their refusals reach workflows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+)
+
+from connectors.mail import Mailer
+from domain.errors import RefusedError
+from models.settings import Settings
+from models.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The database, the mail connector and the settings of this worker."""
+
+    database: Database
+    mailer: Mailer
+    settings: Settings
+
+
+class Refusals(Interceptor):
+    """A rule of the business that refuses an effect is final: Temporal must not repeat it."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
+        """Wrap every activity."""
+        return _Refusing(next)
+
+
+class _Refusing(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002, ANN401
+        try:
+            return await self.next.execute_activity(input)
+        except RefusedError as error:
+            raise ApplicationError(
+                error.message, type=type(error).__name__, non_retryable=True
+            ) from error

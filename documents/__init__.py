@@ -1,0 +1,1 @@
+"""What a customer reads: invoices as PDF, mails; their templates, fonts and translations."""

@@ -1,0 +1,419 @@
+"""What an order-to-cash case does next, when, and why: one pure decision over its facts.
+
+``Standing`` is what the database knows of a case, small and without personal data. ``decide`` turns
+it into a ``Plan``. Every activity ends with it: the plan is recorded in the workflow's history, the
+workflow executes its step, and the projection shows its words. Because a plan depends on facts
+alone, a case that lost its workflow goes on exactly where it stood; because it is recorded, these
+rules may change while cases of last year are still running (docs/decisions/0002).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from domain.order import PaymentStatus
+
+
+class Step(StrEnum):
+    """What a case can do next. The first six are the activities of the design card."""
+
+    VALIDATE_CUSTOMER = "validate_customer"
+    CREATE_INVOICE = "create_invoice"
+    SET_DUE_DATE = "set_due_date"
+    SEND_EMAIL = "send_email"
+    CREATE_TASK = "create_task"
+    RECONCILE_PAYMENT = "reconcile_payment"
+    REQUEST_APPROVAL = "request_approval"
+    NOTE_OVERDUE = "note_overdue"
+    CLOSE_CASE = "close_case"
+    WAIT = "wait"
+    END = "end"
+
+
+class Status(StrEnum):
+    """Where a case stands, as lists show it."""
+
+    CHECKING = "checking"
+    NEEDS_CORRECTION = "needs_correction"
+    NEEDS_APPROVAL = "needs_approval"
+    NEEDS_RETRY = "needs_retry"
+    PAYMENT_FAILED = "payment_failed"
+    INVOICING = "invoicing"
+    AWAITING_PAYMENT = "awaiting_payment"
+    OVERDUE = "overdue"
+    SETTLING = "settling"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    CLOSED = "closed"
+
+
+_ENDS = {
+    Status.CLOSED: "the invoice is paid in full and everything is done",
+    Status.REJECTED: "a person rejected the order; no invoice was made",
+    Status.CANCELLED: "the shop cancelled the order before an invoice was made",
+}
+ENDED = frozenset(_ENDS)
+
+
+class WaitingFor(StrEnum):
+    """What has to come from outside before a case goes on."""
+
+    NOTHING = "nothing"
+    CORRECTION = "correction"
+    APPROVAL = "approval"
+    RETRY = "retry"
+    PAYMENT = "payment"
+
+
+class MailKind(StrEnum):
+    """What a mail is for; ``mail list`` shows it."""
+
+    INVOICE = "invoice"
+    PAYMENT_CONFIRMATION = "payment_confirmation"
+    PAYMENT_RESCUE = "payment_rescue"
+
+
+class TaskKind(StrEnum):
+    """What a person is asked to do."""
+
+    FOLLOW_UP_PAYMENT = "follow_up_payment"
+    PAYMENT_FAILED = "payment_failed"
+    PAYMENT_ON_ACCOUNT = "payment_on_account"
+    STEP_FAILED = "step_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The facts of a case as the database has them. ``cause`` of a step is one of its ids.
+
+    ``revision`` counts the order's corrections, ``checked_revision`` the last one that was checked;
+    ``problems`` is how many findings are open. ``approval`` is ``""`` (not asked), ``pending``,
+    ``approved`` or ``rejected``. ``received`` is all money that came for this case, ``amount_due``
+    what is open on the invoice. ``unreconciled`` are payments not yet looked at, ``on_account``
+    payments with money left over for which no task exists yet.
+    """
+
+    revision: int
+    checked_revision: int = 0
+    problems: int = 0
+    payment_status: PaymentStatus = PaymentStatus.OPEN
+    currency: str = "EUR"
+    total: Decimal = Decimal(0)
+    cancelled_in_shop: bool = False
+    approval_needed: str = ""
+    approval: str = ""
+    received: Decimal = Decimal(0)
+    customer_no: str = ""
+    invoice_id: int | None = None
+    invoice_no: str = ""
+    paid_at_issue: bool = False
+    invoice_mailed: bool = False
+    rescue_mailed: bool = False
+    rescue_task: bool = False
+    due_date: date | None = None
+    amount_due: Decimal = Decimal(0)
+    follow_up_task: bool = False
+    overdue_noted: bool = False
+    unreconciled: tuple[int, ...] = ()
+    on_account: tuple[int, ...] = ()
+    settled_by: int | None = None
+    confirmed: bool = False
+    failed_step: str = ""
+    closed: Status | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The next step of a case. ``cause`` is the fact that brings it about, and part of its key.
+
+    ``until`` is set where time alone moves the case on: it is looked at again on that local day.
+    """
+
+    step: Step
+    status: Status
+    next_step: str
+    why: str
+    cause: str = ""
+    mail: MailKind | None = None
+    task: TaskKind | None = None
+    waiting_for: WaitingFor = WaitingFor.NOTHING
+    until: date | None = None
+    attention: bool = False
+
+
+def decide(case: Standing, today: date) -> Plan:
+    """Say what the case does next on that local day, and why."""
+    return (
+        _take_money(case)
+        or _mend(case)
+        or _check(case)
+        or _ask(case)
+        or _rescue(case)
+        or _invoice(case)
+        or _left_over(case)
+        or _collect(case, today)
+        or _settle(case)
+    )
+
+
+def _take_money(case: Standing) -> Plan | None:
+    """Money first: it may change everything that comes after."""
+    waits = case.invoice_id is None and case.closed is None  # until there is an invoice
+    if waits or not case.unreconciled:
+        return None
+    return Plan(
+        Step.RECONCILE_PAYMENT,
+        Status.SETTLING,
+        "match a payment to the invoice",
+        "money was received that nobody has matched yet",
+        cause=f"payment-{case.unreconciled[0]}",
+    )
+
+
+def _mend(case: Standing) -> Plan | None:
+    if not case.failed_step:
+        return None
+    return Plan(
+        Step.WAIT,
+        Status.NEEDS_RETRY,
+        f"repeat the step {case.failed_step}",
+        f"the step {case.failed_step} failed in a way that repeating alone does not mend;"
+        " mend the cause, then retry the case",
+        waiting_for=WaitingFor.RETRY,
+        attention=True,
+    )
+
+
+def _check(case: Standing) -> Plan | None:
+    if case.invoice_id is not None or case.closed is not None:
+        return None
+    if case.cancelled_in_shop:
+        return Plan(
+            Step.CLOSE_CASE,
+            Status.CANCELLED,
+            "close the case",
+            "the shop cancelled the order before an invoice was made",
+            cause="cancelled",
+        )
+    if case.checked_revision < case.revision:
+        return Plan(
+            Step.VALIDATE_CUSTOMER,
+            Status.CHECKING,
+            "check the order and the customer's data",
+            "the order has not been checked yet"
+            if case.revision == 1
+            else "the order was corrected and has to be checked again",
+            cause=f"revision-{case.revision}",
+        )
+    if case.problems:
+        return Plan(
+            Step.WAIT,
+            Status.NEEDS_CORRECTION,
+            "check the order again after a correction",
+            f"{case.problems} finding(s) have to be corrected by a person first",
+            waiting_for=WaitingFor.CORRECTION,
+            attention=True,
+        )
+    return None
+
+
+def _ask(case: Standing) -> Plan | None:
+    if case.invoice_id is not None or case.closed is not None or not case.approval_needed:
+        return None
+    if case.approval == "":
+        return Plan(
+            Step.REQUEST_APPROVAL,
+            Status.CHECKING,
+            "ask for an approval",
+            case.approval_needed,
+            cause="order",
+        )
+    if case.approval == "pending":
+        return Plan(
+            Step.WAIT,
+            Status.NEEDS_APPROVAL,
+            "go on after the approval, or close after a rejection",
+            case.approval_needed,
+            waiting_for=WaitingFor.APPROVAL,
+            attention=True,
+        )
+    if case.approval == "rejected":
+        return Plan(
+            Step.CLOSE_CASE,
+            Status.REJECTED,
+            "close the case",
+            "the order was rejected by a person; no invoice was made",
+            cause="rejected",
+        )
+    return None
+
+
+def _rescue(case: Standing) -> Plan | None:
+    """The rescue of a failed payment (C6): another way to pay, and a task."""
+    failed = case.payment_status in {PaymentStatus.FAILED, PaymentStatus.CHARGEBACK}
+    if (
+        case.invoice_id is not None
+        or case.closed is not None
+        or not failed
+        or case.received >= case.total
+    ):
+        return None
+    why = (
+        "the payment was charged back and the money has not come another way"
+        if case.payment_status is PaymentStatus.CHARGEBACK
+        else "the payment failed and the money has not come another way"
+    )
+    if not case.rescue_mailed:
+        return Plan(
+            Step.SEND_EMAIL,
+            Status.PAYMENT_FAILED,
+            "offer the customer another way to pay",
+            why,
+            cause="order",
+            mail=MailKind.PAYMENT_RESCUE,
+        )
+    if not case.rescue_task:
+        return Plan(
+            Step.CREATE_TASK,
+            Status.PAYMENT_FAILED,
+            "create a task to look after the payment",
+            why,
+            cause="order",
+            task=TaskKind.PAYMENT_FAILED,
+        )
+    return Plan(
+        Step.WAIT,
+        Status.PAYMENT_FAILED,
+        "make the invoice once the money has come",
+        why,
+        waiting_for=WaitingFor.PAYMENT,
+        attention=True,
+    )
+
+
+def _invoice(case: Standing) -> Plan | None:
+    if case.closed is not None and case.invoice_id is None:
+        return None
+    if case.invoice_id is None:
+        return Plan(
+            Step.CREATE_INVOICE,
+            Status.INVOICING,
+            "make the invoice",
+            "the order is complete and was checked",
+            cause="order",
+        )
+    if not case.invoice_mailed:
+        return Plan(
+            Step.SEND_EMAIL,
+            Status.INVOICING,
+            "mail the invoice",
+            "the invoice was made and the customer does not have it yet",
+            cause=f"invoice-{case.invoice_id}",
+            mail=MailKind.INVOICE,
+        )
+    if case.due_date is None:
+        return Plan(
+            Step.SET_DUE_DATE,
+            Status.INVOICING,
+            "set the due date",
+            "the invoice was mailed; the customer's payment terms run from its date",
+            cause=f"invoice-{case.invoice_id}",
+        )
+    return None
+
+
+def _left_over(case: Standing) -> Plan | None:
+    if not case.on_account:
+        return None
+    return Plan(
+        Step.CREATE_TASK,
+        Status.SETTLING,
+        "create a task for money left over",
+        "more was received than is owed: a person decides what becomes of the rest",
+        cause=f"payment-{case.on_account[0]}",
+        task=TaskKind.PAYMENT_ON_ACCOUNT,
+    )
+
+
+def _collect(case: Standing, today: date) -> Plan | None:
+    if case.amount_due <= 0 or case.due_date is None:
+        return None
+    owed = f"{case.amount_due:.2f} {case.currency}"
+    if not case.follow_up_task:
+        return Plan(
+            Step.CREATE_TASK,
+            Status.AWAITING_PAYMENT,
+            "create the task to follow the payment up",
+            f"{owed} are open until {case.due_date}",
+            cause=f"invoice-{case.invoice_id}",
+            task=TaskKind.FOLLOW_UP_PAYMENT,
+        )
+    if today <= case.due_date:
+        return Plan(
+            Step.WAIT,
+            Status.AWAITING_PAYMENT,
+            "note that the invoice is overdue, if it is not paid before",
+            f"{owed} are open and due on {case.due_date}; the case closes when they arrive",
+            waiting_for=WaitingFor.PAYMENT,
+            until=case.due_date + timedelta(days=1),
+        )
+    if not case.overdue_noted:
+        return Plan(
+            Step.NOTE_OVERDUE,
+            Status.OVERDUE,
+            "note that the invoice is overdue",
+            f"{owed} were due on {case.due_date}",
+            cause=f"due-{case.due_date}",
+        )
+    return Plan(
+        Step.WAIT,
+        Status.OVERDUE,
+        "wait for the payment",
+        f"{owed} were due on {case.due_date} and have not arrived",
+        waiting_for=WaitingFor.PAYMENT,
+        attention=True,
+    )
+
+
+def _settle(case: Standing) -> Plan:
+    if case.settled_by is not None and not case.paid_at_issue and not case.confirmed:
+        return Plan(
+            Step.SEND_EMAIL,
+            Status.SETTLING,
+            "confirm the payment to the customer",
+            "the invoice is paid in full",
+            cause=f"payment-{case.settled_by}",
+            mail=MailKind.PAYMENT_CONFIRMATION,
+        )
+    if case.closed is None:
+        return Plan(
+            Step.CLOSE_CASE,
+            Status.SETTLING,
+            "close the case and its tasks",
+            "the invoice is paid in full and the customer knows it",
+            cause=f"invoice-{case.invoice_id}",
+        )
+    return Plan(Step.END, case.closed, "nothing", _ENDS[case.closed])
+
+
+def payment_status(case: Standing) -> str:
+    """Name the payment's state: the shop's word (C2) until money of ours says otherwise."""
+    if case.invoice_id is not None and case.amount_due <= 0:
+        return PaymentStatus.SUCCESSFUL.value
+    if case.received >= case.total > 0:
+        return PaymentStatus.SUCCESSFUL.value
+    if case.received > 0:
+        return "partially_paid"
+    if case.payment_status is PaymentStatus.SUCCESSFUL:
+        return PaymentStatus.OPEN.value
+    return case.payment_status.value
+
+
+def accounting_status(case: Standing) -> str:
+    """Name what the books know of the case: not invoiced, invoiced, or settled."""
+    if case.invoice_id is None:
+        return "not_invoiced"
+    return "invoiced" if case.amount_due > 0 else "settled"

@@ -1,0 +1,1 @@
+"""What is stored and what crosses Temporal: tables, messages, settings, and all the SQL."""

@@ -1,0 +1,106 @@
+"""The only types that cross Temporal: small, frozen, validated; ids, amounts and dates.
+
+No personal data: a correction typed into the Web UI is the one exception, and is encrypted where a
+key is set. Nothing here has a default that reads a clock or makes an id.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.order_case import MailKind, Plan, Step, TaskKind
+
+
+class Message(BaseModel):
+    """Base of all messages. Unknown fields are ignored, so that a rollback can read newer ones."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class StepRequest(Message):
+    """One effect that an activity shall bring about exactly once.
+
+    ``key`` is the business key ``workflow_id:step:<id of the causing fact>``. ``at`` is the
+    workflow's time when it decided: the business date of the effect, not part of its identity.
+    """
+
+    key: str
+    case_id: str
+    cause: str
+    at: datetime
+    mail: MailKind | None = None
+    task: TaskKind | None = None
+    failure: str = ""
+
+
+class Progress(Message):
+    """What every step answers: where the case stands now, and what comes next and why."""
+
+    plan: Plan
+    wake_at: datetime | None = None
+    customer_no: str = ""
+    invoice_no: str = ""
+    amount_due: Decimal = Decimal(0)
+    currency: str = ""
+    due_date: date | None = None
+    payment_status: str = ""
+    fulfilment_status: str = ""
+    return_status: str = ""
+    accounting_status: str = ""
+
+
+class PaymentReceived(Message):
+    """Signal: money came in. The receipt is already booked; the case has to match it."""
+
+    payment_id: int
+
+
+class OrderChanged(Message):
+    """Signal: the shop sent a newer version of the order, stored already. ``outbox_id`` names it."""
+
+    outbox_id: str
+
+
+class Command(Message):
+    """A person's decision about a case, as update or signal.
+
+    The API stores the decision first and sends ``stored``. From the Web UI or ``temporal`` it comes
+    as plain input: then the case stores it. ``id`` makes repeating it safe.
+    """
+
+    id: str = Field(min_length=1, max_length=200)
+    stored: bool = False
+    by: str = "operator"
+    reason: str = Field("", max_length=500)
+    fields: dict[str, str] = Field(default_factory=dict)
+
+
+class DecisionRequest(Message):
+    """Activity input: store a person's decision (if it is not yet) and look at the case again."""
+
+    case_id: str
+    name: str
+    command: Command
+    at: datetime
+
+
+class CaseState(Message):
+    """What a case carries into its next run (continue-as-new)."""
+
+    progress: Progress | None = None
+    payments: tuple[int, ...] = ()
+    seen: tuple[str, ...] = ()
+    failed: Step | None = None
+
+
+class CaseStart(Message):
+    """Input of ``OrderToCash``. ``revision`` is the order's when the case was started."""
+
+    case_id: str
+    channel: str
+    order_no: str
+    revision: int
+    state: CaseState | None = None

@@ -1,0 +1,100 @@
+"""Approvals (Freigaben): asked for by a case, decided by a person, once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from domain.errors import ConflictError, NotFoundError
+from models.store import history
+from models.tables import Approval
+
+ACCEPT_ORDER = "accept_order"
+
+
+async def request(
+    session: AsyncSession,
+    *,
+    key: str,
+    case_id: str,
+    step: str,
+    amount: Decimal,
+    currency: str,
+    why: str,
+    at: datetime,
+) -> None:
+    """Ask for a decision, once per key."""
+    statement = (
+        insert(Approval)
+        .values(
+            key=key,
+            case_id=case_id,
+            step=step,
+            amount=amount,
+            currency=currency,
+            why=why,
+            rule="",
+            status="pending",
+            requested_at=at,
+            decided_by="",
+            reason="",
+        )
+        .on_conflict_do_nothing()
+        .returning(col(Approval.id))
+    )
+    approval_id = (await session.execute(statement)).scalar_one_or_none()
+    if approval_id is not None:
+        text = f"Approval {approval_id} asked for: {why}"
+        history.note(session, case_id, at, "approval_requested", text, approval=approval_id)
+
+
+async def decide(
+    session: AsyncSession, approval: Approval, *, approved: bool, by: str, reason: str, at: datetime
+) -> bool:
+    """Take the decision; False if it was taken so before, ConflictError if it was the other."""
+    wanted = "approved" if approved else "rejected"
+    if approval.status != "pending":
+        if approval.status != wanted:
+            raise ConflictError(
+                f"Approval {approval.id} was {approval.status} by {approval.decided_by} before."
+            )
+        return False
+    approval.status, approval.decided_by, approval.reason = wanted, by, reason
+    approval.decided_at = at
+    said = f": {reason}" if reason else ""
+    history.note(
+        session, approval.case_id, at, wanted, f"Approval {approval.id} {wanted}{said}", by
+    )
+    return True
+
+
+async def get(session: AsyncSession, approval_id: int) -> Approval:
+    """Return an approval, locked; NotFoundError if there is none."""
+    query = select(Approval).where(Approval.id == approval_id).with_for_update()
+    approval = (await session.exec(query)).one_or_none()
+    if approval is None:
+        raise NotFoundError(f"There is no approval {approval_id}.")
+    return approval
+
+
+async def pending_of(session: AsyncSession, case_id: str) -> Approval | None:
+    """Return the approval that a case waits for, locked."""
+    query = (
+        select(Approval)
+        .where(Approval.case_id == case_id, Approval.status == "pending")
+        .order_by(col(Approval.id))
+        .with_for_update()
+    )
+    return (await session.exec(query)).first()
+
+
+async def list_all(session: AsyncSession, *, every: bool = False) -> list[Approval]:
+    """Return the approvals that wait (``every``: the decided ones too), oldest first."""
+    query = select(Approval).order_by(col(Approval.id))
+    if not every:
+        query = query.where(Approval.status == "pending")
+    return list(await session.exec(query))

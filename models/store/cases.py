@@ -1,0 +1,231 @@
+"""Cases: read the facts, decide what comes next, write the projection that lists and shows read."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import RowMapping, text, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from domain.errors import NotFoundError
+from domain.order import PaymentStatus
+from domain.order_case import (
+    Plan,
+    Standing,
+    Status,
+    Step,
+    accounting_status,
+    decide,
+    payment_status,
+)
+from models.messages import Progress
+from models.tables import CaseFile, Customer
+
+_FACTS = text("""
+select o.revision, o.checked_revision, o.hold_reason, o.currency, o.total,
+       o.content -> 'payment' ->> 'status' as payment_status,
+       (o.content ->> 'cancelled')::boolean as cancelled_in_shop,
+       f.status as case_status, f.closed_at, f.overdue_noted,
+       coalesce(c.customer_no, '') as customer_no,
+       i.id as invoice_id, coalesce(i.invoice_no, '') as invoice_no,
+       coalesce(i.paid_at_issue, false) as paid_at_issue,
+       t.due_date, coalesce(t.open_amount, 0) as amount_due,
+       coalesce((select a.status from approval a where a.case_id = f.id
+                 order by a.id desc limit 1), '') as approval,
+       (select count(*) from case_exception e where e.case_id = f.id
+        and e.resolved_at is null and e.kind <> 'step_failed') as problems,
+       coalesce((select e.field from case_exception e where e.case_id = f.id
+        and e.resolved_at is null and e.kind = 'step_failed' limit 1), '') as failed_step,
+       array(select m.kind from outgoing_mail m
+             where m.case_id = f.id and m.state = 'sent') as mailed,
+       array(select k.kind || ':' || coalesce(k.context ->> 'payment_id', '')
+             from task k where k.case_id = f.id) as tasks,
+       coalesce((select sum(p.amount) from payment p
+                 where p.case_id = f.id and p.currency = o.currency), 0) as received,
+       array(select p.id from payment p where p.case_id = f.id
+             and p.reconciled_at is null order by p.id) as unreconciled,
+       array(select p.id from payment p where p.case_id = f.id and p.unallocated > 0
+             and p.reconciled_at is not null order by p.id) as left_over,
+       (select al.payment_id from allocation al where al.invoice_id = i.id
+        order by al.id desc limit 1) as last_payment,
+       y.profile ->> 'time_zone' as time_zone
+from case_file f
+join sales_order o on o.id = f.order_id
+left join customer c on c.id = o.customer_id
+left join invoice i on i.order_id = o.id and i.type = '380'
+left join open_item t on t.invoice_id = i.id
+left join company y on true
+where f.id = :case_id
+""")
+
+
+async def refresh(session: AsyncSession, case_id: str, at: datetime) -> Progress:
+    """Read the facts, decide what comes next, write the projection and return both.
+
+    Every activity ends with this, in its own transaction, so the projection never lags behind.
+    """
+    case, progress = await _look(session, case_id, at)
+    await _project(session, case_id, progress, case, at)
+    return progress
+
+
+async def look(session: AsyncSession, case_id: str, at: datetime) -> Progress:
+    """Read the facts and decide what comes next, without writing anything."""
+    return (await _look(session, case_id, at))[1]
+
+
+async def _look(session: AsyncSession, case_id: str, at: datetime) -> tuple[Standing, Progress]:
+    facts = await _facts(session, case_id)
+    case = _standing(facts)
+    zone = ZoneInfo(facts["time_zone"] or "UTC")
+    plan = decide(case, at.astimezone(zone).date())
+    return case, _progress(case, plan, zone)
+
+
+async def standing(session: AsyncSession, case_id: str) -> Standing:
+    """Return the facts of a case, to check whether a command fits its state."""
+    return _standing(await _facts(session, case_id))
+
+
+async def today(session: AsyncSession, case_id: str, at: datetime) -> date:
+    """Return the local day at the company at that instant."""
+    facts = await _facts(session, case_id)
+    return at.astimezone(ZoneInfo(facts["time_zone"] or "UTC")).date()
+
+
+async def _facts(session: AsyncSession, case_id: str) -> RowMapping:
+    await session.flush()
+    row = (await session.execute(_FACTS, {"case_id": case_id})).mappings().one_or_none()
+    if row is None:
+        raise NotFoundError(f"There is no case {case_id}.")
+    return row
+
+
+def _standing(facts: RowMapping) -> Standing:
+    mailed, tasks = set(facts["mailed"]), set(facts["tasks"])
+    kinds = {task.split(":")[0] for task in tasks}
+    paid = facts["invoice_id"] is not None and facts["amount_due"] == 0
+    return Standing(
+        revision=facts["revision"],
+        checked_revision=facts["checked_revision"],
+        problems=facts["problems"],
+        payment_status=PaymentStatus(facts["payment_status"]),
+        currency=facts["currency"],
+        total=facts["total"],
+        cancelled_in_shop=bool(facts["cancelled_in_shop"]),
+        approval_needed=facts["hold_reason"],
+        approval=facts["approval"],
+        received=facts["received"],
+        customer_no=facts["customer_no"],
+        invoice_id=facts["invoice_id"],
+        invoice_no=facts["invoice_no"],
+        paid_at_issue=facts["paid_at_issue"],
+        invoice_mailed="invoice" in mailed,
+        rescue_mailed="payment_rescue" in mailed,
+        rescue_task="payment_failed" in kinds,
+        due_date=facts["due_date"],
+        amount_due=facts["amount_due"],
+        follow_up_task="follow_up_payment" in kinds,
+        overdue_noted=facts["overdue_noted"],
+        unreconciled=tuple(facts["unreconciled"]),
+        on_account=tuple(p for p in facts["left_over"] if f"payment_on_account:{p}" not in tasks),
+        settled_by=facts["last_payment"] if paid else None,
+        confirmed="payment_confirmation" in mailed,
+        failed_step=facts["failed_step"],
+        closed=Status(facts["case_status"]) if facts["closed_at"] else None,
+    )
+
+
+def _progress(case: Standing, plan: Plan, zone: ZoneInfo) -> Progress:
+    wake_at = None
+    if plan.step is Step.WAIT and plan.until:
+        # A minute into the day: no clock that lags a little makes the day before of it.
+        local = datetime.combine(plan.until, time(0, 1), zone)
+        wake_at = local.astimezone(UTC)
+    return Progress(
+        plan=plan,
+        wake_at=wake_at,
+        customer_no=case.customer_no,
+        invoice_no=case.invoice_no,
+        amount_due=case.amount_due,
+        currency=case.currency,
+        due_date=case.due_date,
+        payment_status=payment_status(case),
+        fulfilment_status="not_tracked",
+        return_status="none",
+        accounting_status=accounting_status(case),
+    )
+
+
+async def _project(
+    session: AsyncSession, case_id: str, progress: Progress, case: Standing, at: datetime
+) -> None:
+    plan = progress.plan
+    to_come = max(case.total - case.received, Decimal(0))
+    expected = to_come if case.invoice_id is None and case.closed is None else progress.amount_due
+    values: dict[str, Any] = {
+        "invoice_no": progress.invoice_no or None,
+        "status": plan.status.value,
+        "payment_status": progress.payment_status,
+        "fulfilment_status": progress.fulfilment_status,
+        "return_status": progress.return_status,
+        "accounting_status": progress.accounting_status,
+        "amount_due": expected,
+        "currency": progress.currency,
+        "due_date": progress.due_date,
+        "next_step": plan.next_step,
+        "next_step_at": progress.wake_at,
+        "why": plan.why,
+        "waiting_for": plan.waiting_for.value,
+        "needs_attention": plan.attention,
+        "updated_at": at,
+    }
+    await session.execute(update(CaseFile).where(col(CaseFile.id) == case_id).values(**values))
+
+
+async def close(session: AsyncSession, case_id: str, status: Status, at: datetime) -> None:
+    """Close the case; it comes back by itself if a later fact concerns it."""
+    await session.execute(
+        update(CaseFile)
+        .where(col(CaseFile.id) == case_id, col(CaseFile.closed_at).is_(None))
+        .values(closed_at=at, status=status.value)
+    )
+
+
+async def note_overdue(session: AsyncSession, case_id: str) -> None:
+    """Remember that the due date has passed unpaid."""
+    await session.execute(
+        update(CaseFile).where(col(CaseFile.id) == case_id).values(overdue_noted=True)
+    )
+
+
+async def get(session: AsyncSession, case_id: str) -> tuple[CaseFile, str | None]:
+    """Return a case's projection and its customer's number; NotFoundError if there is none."""
+    query = (
+        select(CaseFile, Customer.customer_no)
+        .join(Customer, col(Customer.id) == CaseFile.customer_id, isouter=True)
+        .where(CaseFile.id == case_id)
+    )
+    row = (await session.exec(query)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"There is no case {case_id}.")
+    return row[0], row[1]
+
+
+async def list_all(
+    session: AsyncSession, status: str | None = None
+) -> list[tuple[CaseFile, str | None]]:
+    """Return all cases, or those with a status, oldest first."""
+    query = (
+        select(CaseFile, Customer.customer_no)
+        .join(Customer, col(Customer.id) == CaseFile.customer_id, isouter=True)
+        .order_by(col(CaseFile.opened_at), col(CaseFile.id))
+    )
+    if status:
+        query = query.where(CaseFile.status == status)
+    return [(row, number) for row, number in await session.exec(query)]
+

@@ -1,0 +1,113 @@
+"""People's decisions about a case: stored once, checked against its state, told to its workflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from domain.corrections import correct
+from domain.errors import ConflictError, RefusedError
+from domain.order_case import Standing, WaitingFor, decide
+from models.codec import dump_order, load_order
+from models.store import approvals, cases, history, tasks
+from models.tables import SalesOrder
+
+# Findings that a person may accept as they are, with `accept.<kind>=yes`.
+ACCEPTABLE = ("duplicate_order",)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided: ``name`` is correct, approve, reject or retry."""
+
+    name: str
+    by: str
+    reason: str = ""
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+async def store(session: AsyncSession, case_id: str, decision: Decision, at: datetime) -> None:
+    """Store a decision. RefusedError in plain words if the case's state does not allow it.
+
+    The same decision again changes nothing.
+    """
+    case = await cases.standing(session, case_id)
+    if decision.name == "correct":
+        await _correct(session, case_id, case, decision, at)
+    elif decision.name == "retry":
+        if await tasks.resolve_step_failure(session, case_id, by=decision.by, at=at) is None:
+            raise ConflictError(
+                f"Nothing failed in case {case_id}: there is no step to repeat. {_where(case, at)}"
+            )
+    elif decision.name in {"approve", "reject"}:
+        await _approve(session, case_id, case, decision, at)
+    else:
+        raise RefusedError(f"There is no decision {decision.name!r}.")
+
+
+async def _correct(
+    session: AsyncSession, case_id: str, case: Standing, decision: Decision, at: datetime
+) -> None:
+    query = select(SalesOrder).where(SalesOrder.case_id == case_id).with_for_update()
+    row = (await session.exec(query)).one()
+    if case.invoice_id is not None or case.closed is not None:
+        raise ConflictError(
+            f"Case {case_id} has its invoice or is closed: the order can no longer be corrected."
+            " An issued invoice is never changed; it is cancelled and made anew."
+        )
+    accepted, changes = _split(decision.fields)
+    order = load_order(row.content)
+    corrected = correct(order, changes) if changes or not accepted else order
+    new = [kind for kind in accepted if kind not in row.accepted]
+    if corrected == order and not new:
+        return
+    row.content, row.total = dump_order(corrected), corrected.total
+    row.accepted = [*row.accepted, *new]
+    row.revision += 1
+    names = ", ".join(sorted(decision.fields))  # the values are personal data and stay out
+    history.note(session, case_id, at, "corrected", f"Corrected: {names}", decision.by)
+
+
+def _split(fields: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Separate `accept.<kind>=yes` from corrections of fields."""
+    accepted, changes = [], {}
+    for name, value in fields.items():
+        kind = name.removeprefix("accept.")
+        if kind == name:
+            changes[name] = value
+        elif kind in ACCEPTABLE and value.lower() in {"yes", "ja", "true"}:
+            accepted.append(kind)
+        else:
+            allowed = ", ".join(f"accept.{k}=yes" for k in ACCEPTABLE)
+            raise RefusedError(f"{name}={value} is not known; what can be accepted: {allowed}.")
+    return accepted, changes
+
+
+async def _approve(
+    session: AsyncSession, case_id: str, case: Standing, decision: Decision, at: datetime
+) -> None:
+    approval = await approvals.pending_of(session, case_id)
+    approved = decision.name == "approve"
+    if approval is None:
+        if case.approval == ("approved" if approved else "rejected"):
+            return
+        raise ConflictError(
+            f"Case {case_id} waits for no approval: there is nothing to {decision.name}."
+            f" {_where(case, at)}"
+        )
+    await approvals.decide(
+        session, approval, approved=approved, by=decision.by, reason=decision.reason, at=at
+    )
+
+
+def _where(case: Standing, at: datetime) -> str:
+    plan = decide(case, at.date())
+    waiting = plan.waiting_for
+    return (
+        "It waits for nothing from a person."
+        if waiting is WaitingFor.NOTHING
+        else f"It waits for: {waiting}."
+    )

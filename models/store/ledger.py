@@ -1,0 +1,107 @@
+"""The receivables journal: append-only, double-entry, with two dates.
+
+An entry is valid on a day (Wertstellung) and known at an instant. Its postings sum to zero per
+currency; the database checks that when the transaction commits. Positive amounts are debits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from models.tables import JournalEntry, Posting
+
+
+class Account(StrEnum):
+    """The accounts of the journal (the chart of accounts comes with the accounting export)."""
+
+    RECEIVABLES = "receivables"
+    REVENUE = "revenue"
+    OUTPUT_VAT = "output_vat"
+    ROUNDING = "rounding"
+    CLEARING = "clearing"
+    UNALLOCATED = "unallocated"
+
+
+class EntryKind(StrEnum):
+    """What an entry books."""
+
+    INVOICE_ISSUED = "invoice_issued"
+    PAYMENT_RECEIVED = "payment_received"
+    PAYMENT_ALLOCATED = "payment_allocated"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an entry to be posted; a zero amount is left out."""
+
+    account: Account
+    amount: Decimal
+    customer_id: int | None = None
+    invoice_id: int | None = None
+    payment_id: int | None = None
+    tax_rate: Decimal | None = None
+
+
+async def post(
+    session: AsyncSession,
+    *,
+    key: str,
+    kind: EntryKind,
+    valid_on: date,
+    known_at: datetime,
+    case_id: str | None,
+    description: str,
+    currency: str,
+    lines: Sequence[Line],
+) -> int:
+    """Post an entry and return its id. The caller holds the customer's lock."""
+    entry = JournalEntry(
+        key=key,
+        kind=kind,
+        valid_on=valid_on,
+        known_at=known_at,
+        case_id=case_id,
+        description=description,
+    )
+    session.add(entry)
+    await session.flush()
+    if entry.id is None:  # pragma: no cover - the flush gave it one
+        raise RuntimeError("the journal entry has no id")
+    session.add_all(
+        Posting(
+            entry_id=entry.id,
+            account=line.account,
+            amount=line.amount,
+            currency=currency,
+            customer_id=line.customer_id,
+            invoice_id=line.invoice_id,
+            payment_id=line.payment_id,
+            tax_rate=line.tax_rate,
+        )
+        for line in lines
+        if line.amount
+    )
+    return entry.id
+
+
+async def postings(
+    session: AsyncSession, *, customer_id: int | None = None, invoice_id: int | None = None
+) -> list[tuple[JournalEntry, Posting]]:
+    """Return the postings of a customer or an invoice with their entries, oldest first."""
+    query = (
+        select(JournalEntry, Posting)
+        .join(Posting, col(Posting.entry_id) == JournalEntry.id)
+        .order_by(col(JournalEntry.id), col(Posting.id))
+    )
+    if customer_id is not None:
+        query = query.where(Posting.customer_id == customer_id)
+    if invoice_id is not None:
+        query = query.where(Posting.invoice_id == invoice_id)
+    return [(entry, posting) for entry, posting in await session.exec(query)]

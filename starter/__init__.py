@@ -1,0 +1,1 @@
+"""Whatever starts or signals a workflow: command line, API, dispatcher, embedded servers."""

@@ -1,0 +1,163 @@
+"""The dispatcher: tells workflows what the database knows, and repairs what they were not told.
+
+Delivery is at least once: a row is leased, delivered as signal-with-start, and marked. Workflows
+take every fact as often as it is told. The sweeper finds open cases whose workflow is gone (deleted
+Temporal database, terminated by hand) and starts them again from the facts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import structlog
+from temporalio.client import Client
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from models.messages import CaseStart, Command, Message, OrderChanged, PaymentReceived
+from models.settings import Settings
+from models.store import orders, outbox
+from models.store.database import Database
+from models.tables import Outbox
+from starter.logs import configure_logs
+from starter.stack.heartbeat import beat
+from starter.temporal import connect, start_case
+
+BATCH = 50
+LEASE = timedelta(seconds=30)
+POLL_SECONDS = 1.0
+SWEEP_SECONDS = 60.0
+LONGEST_PAUSE = timedelta(minutes=5)
+
+MESSAGES: dict[str, type[Message]] = {
+    "payment_received": PaymentReceived,
+    "order_changed": OrderChanged,
+    "correct_order": Command,
+    "approval": Command,
+    "rejection": Command,
+    "retry_step": Command,
+}
+
+log = structlog.get_logger("dispatcher")
+
+
+def utc_now() -> datetime:
+    """Return the present instant."""
+    return datetime.now(UTC)
+
+
+class Dispatcher:
+    """Delivers the outbox and sweeps; any number of them may run at the same time."""
+
+    def __init__(
+        self, database: Database, client: Client, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self.database = database
+        self.client = client
+        self.clock = clock
+
+    async def deliver_due(self) -> int:
+        """Deliver what is due, once; return how many rows were taken."""
+        async with self.database.transaction() as session:
+            rows = await outbox.lease(session, self.clock(), BATCH, LEASE)
+            starts = await orders.case_starts(session, {row.case_id for row in rows})
+        await asyncio.gather(*(self._deliver(row, starts[row.case_id]) for row in rows))
+        return len(rows)
+
+    async def _deliver(self, row: Outbox, start: CaseStart) -> None:
+        try:
+            await self._tell(row, start)
+        except (RPCError, OSError, TimeoutError) as error:
+            pause = min(timedelta(seconds=2**row.attempts), LONGEST_PAUSE)
+            log.warning("not delivered", case=row.case_id, signal=row.signal, error=str(error))
+            async with self.database.transaction() as session:
+                await outbox.postpone(session, row.id or 0, self.clock() + pause, str(error))
+            return
+        async with self.database.transaction() as session:
+            await outbox.mark_delivered(session, row.id or 0, self.clock())
+
+    async def _tell(self, row: Outbox, start: CaseStart) -> None:
+        if row.signal == outbox.START:
+            with contextlib.suppress(WorkflowAlreadyStartedError):
+                await start_case(self.client, start, again=False)
+            return
+        message = MESSAGES[row.signal].model_validate(row.payload)
+        await start_case(self.client, start, again=True, signal=(row.signal, message))
+
+    async def sweep(self) -> int:
+        """Start open cases that have no workflow, tell payments again; return how many repairs."""
+        async with self.database.transaction() as session:
+            repairs = await outbox.tell_forgotten_payments(session, self.clock())
+            opened = await outbox.open_cases(session, self.clock() - LEASE)
+        running = "WorkflowType = 'OrderToCash' AND ExecutionStatus = 'Running'"
+        if (await self.client.count_workflows(running)).count >= len(opened):
+            return repairs
+        alive = {w.id async for w in self.client.list_workflows(running, page_size=1000)}
+        lost = [case_id for case_id in opened if case_id not in alive]
+        for first in range(0, len(lost), BATCH):
+            part = lost[first : first + BATCH]
+            async with self.database.transaction() as session:
+                starts = await orders.case_starts(session, set(part))
+            await asyncio.gather(
+                *(start_case(self.client, starts[case_id], again=True) for case_id in part)
+            )
+        if lost:
+            log.warning("started cases that had no workflow", count=len(lost))
+        return repairs + len(lost)
+
+    async def run(self, wake: asyncio.Event, stop: asyncio.Event) -> None:
+        """Deliver whenever something is written or due, and sweep every minute, until stopped."""
+        swept = float("-inf")
+        loop = asyncio.get_running_loop()
+        while not stop.is_set():
+            wake.clear()
+            try:
+                if await self.deliver_due() == BATCH:
+                    continue
+                if loop.time() - swept >= SWEEP_SECONDS:
+                    await self.sweep()
+                    swept = loop.time()
+            except Exception as error:  # noqa: BLE001 - it must outlive every outage
+                log.warning("a dependency is away; trying again", error=repr(error))
+                await asyncio.sleep(POLL_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(wake.wait(), POLL_SECONDS)
+
+
+async def listen(dsn: str, wake: asyncio.Event) -> None:
+    """Wake the dispatcher when the outbox is written to; polling covers any time without it."""
+    while True:
+        try:
+            connection = await asyncpg.connect(dsn)
+            await connection.add_listener(outbox.CHANNEL, lambda *_: wake.set())
+            while not connection.is_closed():
+                await asyncio.sleep(POLL_SECONDS)
+        except (OSError, asyncpg.PostgresError) as error:
+            log.warning("not listening", error=repr(error))
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def main() -> None:
+    """Run until SIGTERM."""
+    settings = Settings()
+    configure_logs(settings)
+    stop, wake = asyncio.Event(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    database, client = Database.connect(settings), await connect(settings)
+    helpers = [asyncio.create_task(listen(settings.database_url.get_secret_value(), wake))]
+    if settings.heartbeat_file:
+        helpers.append(asyncio.create_task(beat(settings.heartbeat_file)))
+    await Dispatcher(database, client).run(wake, stop)
+    for helper in helpers:
+        helper.cancel()
+    await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

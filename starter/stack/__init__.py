@@ -1,0 +1,1 @@
+"""The embedded stack: every server of one data directory, started, watched and stopped."""

@@ -1,0 +1,189 @@
+"""The doctor's checks of servers: database, Temporal, mail; wherever they run."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models.search_attributes import SEARCH_ATTRIBUTES
+from models.settings import Settings
+from starter.stack.table import greets
+from starter.stack.temporal import RETENTION_DAYS
+
+if TYPE_CHECKING:
+    from asyncpg import Connection
+    from temporalio.client import Client
+
+BACKLOG = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding: what was looked at, whether it is as it should be, and what to do if not."""
+
+    name: str
+    ok: bool
+    finding: str
+    remedy: str = ""
+
+
+async def check_database(settings: Settings) -> list[Check]:
+    """Whether the database answers, is new enough, has the newest schema, and is worked off."""
+    import asyncpg  # noqa: PLC0415 - slow to import
+
+    from starter.stack import migrate  # noqa: PLC0415 - brings SQLAlchemy and Alembic along
+
+    try:
+        connection = await asyncpg.connect(settings.database_url.get_secret_value(), timeout=5)
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError) as error:
+        return [
+            Check(
+                "database",
+                ok=False,
+                finding=f"the database cannot be reached: {_reason(error)}",
+                remedy="start it (`zahltag up`), or correct ZAHLTAG_DATABASE_URL",
+            )
+        ]
+    try:
+        version = connection.get_server_version()
+        checks = [
+            Check(
+                "database",
+                version.major >= 15,
+                f"PostgreSQL {version.major}.{version.minor} answers",
+                "Zahltag needs PostgreSQL 15 or newer",
+            )
+        ]
+        current, newest = await migrate.versions(settings)
+        up_to_date = current is not None and current == newest
+        checks.append(
+            Check(
+                "schema",
+                up_to_date,
+                f"the schema is at {current or 'nothing'}; the newest version is {newest}",
+                "run `zahltag migrate`",
+            )
+        )
+        if up_to_date:
+            checks += await _facts(connection)
+    finally:
+        await connection.close(timeout=5)
+    return checks
+
+
+async def _facts(connection: Connection) -> list[Check]:
+    companies = await connection.fetchval("select count(*) from company")
+    late = await connection.fetchval(
+        "select count(*) from outbox where delivered_at is null and due_at < now() - $1::interval",
+        BACKLOG,
+    )
+    return [
+        Check(
+            "company",
+            companies == 1,
+            "the company is set" if companies else "no company is set: no invoice can be made",
+            "run `zahltag company set FILE` (samples/company.yaml shows the form)",
+        ),
+        Check(
+            "outbox",
+            late == 0,
+            f"{late} facts have waited for delivery for more than {BACKLOG.seconds // 60} minutes",
+            "look at the log of the dispatcher, and whether Temporal and the worker run",
+        ),
+    ]
+
+
+async def check_temporal(settings: Settings) -> list[Check]:
+    """Whether Temporal serves our namespace, knows our attributes and keeps closed cases."""
+    from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest  # noqa: PLC0415 - slow
+    from temporalio.client import Client  # noqa: PLC0415 - slow
+    from temporalio.service import RPCError, TLSConfig  # noqa: PLC0415 - slow
+
+    certificate, key = settings.temporal_tls_cert, settings.temporal_tls_key
+    tls: bool | TLSConfig = settings.temporal_tls
+    try:
+        if certificate and key:
+            tls = TLSConfig(client_cert=_read(certificate), client_private_key=_read(key))
+        async with asyncio.timeout(10):
+            client = await Client.connect(
+                settings.temporal_address,
+                namespace=settings.temporal_namespace,
+                tls=tls,
+                api_key=settings.temporal_api_key.get_secret_value() or None,
+            )
+            described = await client.workflow_service.describe_namespace(
+                DescribeNamespaceRequest(namespace=settings.temporal_namespace)
+            )
+    except (OSError, RPCError, RuntimeError, TimeoutError, ValueError) as error:
+        return [
+            Check(
+                "temporal",
+                ok=False,
+                finding=f"Temporal cannot be used at {settings.temporal_address}: {_reason(error)}",
+                remedy="start it (`zahltag up`), or correct the ZAHLTAG_TEMPORAL_ settings",
+            )
+        ]
+    kept = described.config.workflow_execution_retention_ttl.ToTimedelta()
+    return [
+        Check("temporal", ok=True, finding=f"Temporal answers at {settings.temporal_address}"),
+        await _attributes(client, settings.temporal_namespace),
+        Check(
+            "retention",
+            kept >= timedelta(days=RETENTION_DAYS),
+            f"closed cases stay visible for {kept.days} days",
+            f"run `temporal operator namespace update --namespace {settings.temporal_namespace} "
+            f"--retention {RETENTION_DAYS}d` against your cluster",
+        ),
+    ]
+
+
+async def check_mail(settings: Settings) -> list[Check]:
+    """Whether the mail server says hello (one with TLS from the first byte: takes a connection)."""
+    host, port = settings.smtp_host, settings.smtp_port
+    reached = await greets(port, host, silent=settings.smtp_tls == "tls")
+    return [
+        Check(
+            "mail server",
+            reached,
+            f"the mail server {host}:{port} {'answers' if reached else 'gives no answer'}",
+            "start it (`zahltag up`), or correct the ZAHLTAG_SMTP_ settings",
+        )
+    ]
+
+
+async def _attributes(client: Client, namespace: str) -> Check:
+    from temporalio.api.operatorservice.v1 import (  # noqa: PLC0415 - slow
+        ListSearchAttributesRequest,
+    )
+    from temporalio.service import RPCError  # noqa: PLC0415 - slow
+
+    try:
+        known = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=namespace)
+        )
+    except RPCError as error:
+        return Check(
+            "search attributes",
+            ok=False,
+            finding=f"the search attributes cannot be listed: {_reason(error)}",
+            remedy="check that the account may call the operator service",
+        )
+    missing = sorted(set(SEARCH_ATTRIBUTES) - set(known.custom_attributes))
+    return Check(
+        "search attributes",
+        not missing,
+        f"missing: {', '.join(missing)}" if missing else "all search attributes are there",
+        "create them with `temporal operator search-attribute create` (docs/operations.md)",
+    )
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error, or its kind if it has none: a sentence, no traceback."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

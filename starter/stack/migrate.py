@@ -1,0 +1,77 @@
+"""Brings the database's schema to the newest version; safe if several do it at once.
+
+Run as ``python -m starter.stack.migrate`` with the settings of the environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from models.settings import Settings
+from models.store.database import async_url
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+ROOT = Path(__file__).resolve().parents[2]
+# Any number, the same for all who migrate: "zahltag" in letters' places of the alphabet.
+LOCK = 26_01_08_12_20_01_07
+
+
+async def upgrade(settings: Settings) -> None:
+    """Run every migration that is missing, in one transaction."""
+    async with _connected(settings) as connection:
+        # Held until the commit: who comes second waits and then finds nothing to do.
+        await connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOCK})
+        await connection.run_sync(_upgrade)
+        await connection.commit()
+
+
+async def versions(settings: Settings) -> tuple[str | None, str | None]:
+    """The schema's version in the database, and the newest one there is."""
+    async with _connected(settings) as connection:
+        current = await connection.run_sync(
+            lambda sync: MigrationContext.configure(sync).get_current_revision()
+        )
+    return current, ScriptDirectory.from_config(_config()).get_current_head()
+
+
+@contextlib.asynccontextmanager
+async def _connected(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    url = async_url(settings.database_url.get_secret_value())
+    engine = create_async_engine(url, poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            yield connection
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    """Alembic's configuration, found from here: the working directory may be any."""
+    config = Config(ROOT / "alembic.ini")
+    config.set_main_option("script_location", str(ROOT / "migrations").replace("%", "%%"))
+    return config
+
+
+if __name__ == "__main__":
+    asyncio.run(upgrade(Settings()))

@@ -1,0 +1,75 @@
+"""What all tests share: a PostgreSQL with the schema, and a database of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+import yaml
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from domain.company import Company
+from models.codec import load_company
+from models.settings import Settings
+from models.store import company as companies
+from models.store.database import Database
+from starter.stack import migrate
+from starter.stack.throwaway import ThrowawayServer, throwaway_postgres
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = ROOT / "samples"
+
+
+def make_settings(url: str, mailbox: Path) -> Settings:
+    """Return settings for a database, free of what the environment or a .env file says."""
+    return Settings(
+        _env_file=None,
+        data_dir=mailbox.parent,
+        database_url=SecretStr(url),
+        api_token=SecretStr("token-of-the-tests"),
+        secret_key=SecretStr(Fernet.generate_key().decode()),
+        mailbox_dir=mailbox,
+    )
+
+
+@pytest_asyncio.fixture(scope="session")
+async def postgres() -> AsyncIterator[ThrowawayServer]:
+    """One server for the whole run; its template has every migration applied."""
+
+    async def build(url: str) -> None:
+        await migrate.upgrade(make_settings(url, Path("/nonexistent/mailbox")))
+
+    async with throwaway_postgres() as server:
+        await server.template(build)
+        yield server
+
+
+@pytest_asyncio.fixture
+async def settings(postgres: ThrowawayServer, tmp_path: Path) -> AsyncIterator[Settings]:
+    """Settings with a fresh database and an empty mailbox folder."""
+    mailbox = tmp_path / "mailbox"
+    mailbox.mkdir()
+    url = await postgres.database()
+    yield make_settings(url, mailbox)
+    await postgres.drop(url)
+
+
+@pytest_asyncio.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """A pool of connections to the test's own, empty database."""
+    made = Database.connect(settings)
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture
+async def company(database: Database) -> Company:
+    """The sample company, set in the test's database."""
+    loaded = load_company(yaml.safe_load((SAMPLES / "company.yaml").read_text(encoding="utf-8")))
+    async with database.transaction() as session:
+        await companies.put(session, loaded, at=datetime.now(UTC), by="tests")
+    return loaded

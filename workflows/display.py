@@ -1,0 +1,67 @@
+"""What an operator sees of a case in the Temporal Web UI: current details and search attributes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeUpdate
+
+with workflow.unsafe.imports_passed_through():
+    from models import search_keys as key
+    from models.messages import Progress
+
+
+class Display:
+    """Shows a case's progress; tells the server only what has changed since the last time."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, Any] = {}
+
+    def show(self, progress: Progress) -> None:
+        """Set the details, and the search attributes that changed."""
+        workflow.set_current_details(details(progress))
+        changes = [u for u in attributes(progress) if self._shown.get(u.key.name) != u.value]
+        if changes:
+            workflow.upsert_search_attributes(changes)
+            self._shown.update({u.key.name: u.value for u in changes})
+
+
+def attributes(progress: Progress) -> list[SearchAttributeUpdate[Any]]:
+    """Return the search attributes of a case that say something."""
+    plan = progress.plan
+    found: list[SearchAttributeUpdate[Any]] = [
+        key.CASE_STATUS.value_set(plan.status.value),
+        key.WAITING_FOR.value_set(plan.waiting_for.value),
+        key.NEEDS_ATTENTION.value_set(plan.attention),
+        key.AMOUNT_DUE.value_set(float(progress.amount_due)),
+    ]
+    if progress.customer_no:
+        found.append(key.CUSTOMER_NO.value_set(progress.customer_no))
+    if progress.invoice_no:
+        found.append(key.INVOICE_NO.value_set(progress.invoice_no))
+    if progress.due_date:
+        midnight = datetime.combine(progress.due_date, time(), UTC)
+        found.append(key.DUE_DATE.value_set(midnight))
+    return found
+
+
+def details(progress: Progress) -> str:
+    """Say in Markdown where the case stands, what comes next, when and why."""
+    plan = progress.plan
+    when = f" (at the latest {plan.until})" if plan.until else ""
+    rows = [
+        f"**{plan.status.replace('_', ' ')}**",
+        "",
+        f"- **Next:** {plan.next_step}{when}",
+        f"- **Why:** {plan.why}",
+        f"- **Waits for:** {plan.waiting_for}",
+        f"- **Open amount:** {progress.amount_due} {progress.currency}",
+        f"- **Due:** {progress.due_date or 'not set yet'}",
+        f"- **Invoice:** {progress.invoice_no or 'none yet'}",
+        f"- **Customer:** {progress.customer_no or 'not assigned yet'}",
+        f"- **Payment** {progress.payment_status} · **fulfilment** {progress.fulfilment_status}"
+        f" · **return** {progress.return_status} · **accounting** {progress.accounting_status}",
+    ]
+    return "\n".join(rows)

@@ -1,0 +1,259 @@
+"""``OrderToCash``: one order or won deal, from intake until the money is in the books.
+
+Every step answers with the plan for what comes next, made from the facts in the database
+(``domain.order_case``). This workflow executes plans, waits for what a plan waits for, takes
+payments and people's decisions in any order and number, and makes a failed step a case for a
+person. It holds no truth of its own: lost and started again, it goes on where the facts stand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from domain.order_case import Step, TaskKind, WaitingFor
+    from models.messages import (
+        CaseStart,
+        CaseState,
+        Command,
+        DecisionRequest,
+        OrderChanged,
+        PaymentReceived,
+        Progress,
+        StepRequest,
+    )
+    from workflows.display import Display
+    from workflows.effects import reason_of, run_effect, was_refused
+
+REMEMBERED_COMMANDS = 200
+
+
+@workflow.defn(name="OrderToCash")
+class OrderToCash:
+    """An order-to-cash case. Id: ``order-<channel>-<order number>``."""
+
+    @workflow.init
+    def __init__(self, start: CaseStart) -> None:
+        state = start.state or CaseState()
+        self._case_id = start.case_id
+        self._revision = start.revision
+        self._progress = state.progress
+        self._payments = list(state.payments)
+        self._seen = list(state.seen)
+        self._commands: list[tuple[str, Command]] = []
+        self._answers: dict[str, Progress | str] = {}
+        self._display = Display()
+
+    @workflow.run
+    async def run(self, start: CaseStart) -> str:
+        """Go from plan to plan until nothing is left to do; return the status it ended in."""
+        progress = self._progress or await self._first_look()
+        while True:
+            self._progress = progress
+            if self._commands:
+                progress = await self._take_decision(*self._commands[0])
+            elif self._payments:
+                progress = await self._reconcile(self._payments[0])
+            elif progress.plan.step is Step.WAIT:
+                self._display.show(progress)
+                self._continue_as_new_if_long(start)
+                progress = await self._wait(progress)
+            elif progress.plan.step is Step.END:
+                self._display.show(progress)
+                if workflow.all_handlers_finished():
+                    return progress.plan.status.value
+                await workflow.wait_condition(workflow.all_handlers_finished)
+            else:
+                progress = await self._execute(progress)
+
+    # What the case does -----------------------------------------------------------------------
+
+    async def _first_look(self) -> Progress:
+        """Begin with the check of the customer; a known case answers it from its facts."""
+        cause = f"revision-{self._revision}"
+        return await self._effect(Step.VALIDATE_CUSTOMER, cause, "check the order and the customer")
+
+    async def _execute(self, progress: Progress) -> Progress:
+        plan = progress.plan
+        step = plan.step
+        variant = f"{step}.{plan.mail or plan.task}" if plan.mail or plan.task else step.value
+        request = StepRequest(
+            key=f"{self._case_id}:{variant}:{plan.cause}",
+            case_id=self._case_id,
+            cause=plan.cause,
+            at=workflow.now(),
+            mail=plan.mail,
+            task=plan.task,
+        )
+        return await self._run(step, request, plan.next_step)
+
+    async def _reconcile(self, payment_id: int) -> Progress:
+        """Match a payment that was signalled; one that is matched already changes nothing."""
+        progress = await self._effect(
+            Step.RECONCILE_PAYMENT, f"payment-{payment_id}", "match a payment to the invoice"
+        )
+        self._payments.remove(payment_id)
+        return progress
+
+    async def _effect(self, step: Step, cause: str, summary: str) -> Progress:
+        request = StepRequest(
+            key=f"{self._case_id}:{step}:{cause}",
+            case_id=self._case_id,
+            cause=cause,
+            at=workflow.now(),
+        )
+        return await self._run(step, request, summary)
+
+    async def _run(self, step: Step, request: StepRequest, summary: str) -> Progress:
+        """Run the step; where repeating cannot mend it, make it an exception with a task."""
+        try:
+            return await run_effect(step, request, summary)
+        except ActivityError as error:
+            report = StepRequest(
+                key=f"{request.key}:failed",
+                case_id=self._case_id,
+                cause=step.value,
+                at=workflow.now(),
+                task=TaskKind.STEP_FAILED,
+                failure=reason_of(error),
+            )
+            return await run_effect(Step.CREATE_TASK, report, f"{step} failed: create a task")
+
+    async def _wait(self, progress: Progress) -> Progress:
+        """Wait for news; when the plan's day comes first, look at the case again."""
+        timeout = progress.wake_at - workflow.now() if progress.wake_at else None
+        try:
+            await workflow.wait_condition(
+                lambda: bool(self._commands or self._payments),
+                timeout=timeout,
+                timeout_summary=progress.plan.next_step,
+            )
+        except asyncio.TimeoutError:  # noqa: UP041 - Temporal raises it also on Python 3.11+
+            cause = f"day-{progress.plan.until}"
+            return await self._effect(Step.NOTE_OVERDUE, cause, progress.plan.next_step)
+        return progress
+
+    def _continue_as_new_if_long(self, start: CaseStart) -> None:
+        if not workflow.info().is_continue_as_new_suggested():
+            return
+        if self._commands or self._payments or not workflow.all_handlers_finished():
+            return
+        state = CaseState(progress=self._progress, seen=tuple(self._seen))
+        workflow.continue_as_new(start.model_copy(update={"state": state}))
+
+    # Facts and decisions ----------------------------------------------------------------------
+
+    @workflow.signal(description="Money came in and is booked: match it to this case.")
+    def payment_received(self, fact: PaymentReceived) -> None:
+        """Take a payment fact; any number, in any order, as often as it is told."""
+        if fact.payment_id not in self._payments:
+            self._payments.append(fact.payment_id)
+
+    @workflow.update(description="Correct fields of the order, as `case correct` does.")
+    async def correct(self, command: Command) -> Progress:
+        """Correct the order; the case is checked again and goes on."""
+        return await self._decide("correct", command)
+
+    @workflow.update(description="Approve what the case asked an approval for.")
+    async def approve(self, command: Command) -> Progress:
+        """Approve; the case goes on."""
+        return await self._decide("approve", command)
+
+    @workflow.update(description="Reject what the case asked an approval for; give a reason.")
+    async def reject(self, command: Command) -> Progress:
+        """Reject; the case closes without an invoice."""
+        return await self._decide("reject", command)
+
+    @workflow.update(description="Repeat the step that failed, after its cause is mended.")
+    async def retry(self, command: Command) -> Progress:
+        """Repeat the failed step."""
+        return await self._decide("retry", command)
+
+    @correct.validator
+    def _may_correct(self, command: Command) -> None:
+        self._must_wait_for(WaitingFor.CORRECTION, "correct", command)
+
+    @approve.validator
+    def _may_approve(self, command: Command) -> None:
+        self._must_wait_for(WaitingFor.APPROVAL, "approve", command)
+
+    @reject.validator
+    def _may_reject(self, command: Command) -> None:
+        self._must_wait_for(WaitingFor.APPROVAL, "reject", command)
+
+    @retry.validator
+    def _may_retry(self, command: Command) -> None:
+        self._must_wait_for(WaitingFor.RETRY, "retry", command)
+
+    @workflow.signal(name="correct_order", description="Like the update `correct`, no answer.")
+    def correct_signal(self, command: Command) -> None:
+        """Correct the order; ignored where nothing is to be corrected."""
+        self._note("correct", command)
+
+    @workflow.signal(name="approval", description="Like the update `approve`, no answer.")
+    def approve_signal(self, command: Command) -> None:
+        """Approve; ignored where nothing waits for it."""
+        self._note("approve", command)
+
+    @workflow.signal(name="rejection", description="Like the update `reject`, no answer.")
+    def reject_signal(self, command: Command) -> None:
+        """Reject; ignored where nothing waits for it."""
+        self._note("reject", command)
+
+    @workflow.signal(name="retry_step", description="Like the update `retry`, no answer.")
+    def retry_signal(self, command: Command) -> None:
+        """Repeat the failed step; ignored where none failed."""
+        self._note("retry", command)
+
+    @workflow.signal(description="The shop sent a newer version of the order.")
+    def order_changed(self, fact: OrderChanged) -> None:
+        """Look at the case again with what the shop says now."""
+        self._note("look", Command(id=f"{fact.outbox_id}", stored=True, by="shop"))
+
+    @workflow.query(description="Where the case stands, what comes next, when and why.")
+    def progress(self) -> Progress | None:
+        """Return the last known progress."""
+        return self._progress
+
+    def _must_wait_for(self, wanted: WaitingFor, name: str, command: Command) -> None:
+        if command.stored or command.id in self._seen:
+            return
+        waiting = self._progress.plan.waiting_for if self._progress else WaitingFor.NOTHING
+        if waiting is not wanted:
+            raise ApplicationError(
+                f"The case waits for {waiting}, so there is nothing to {name}.", type="WrongState"
+            )
+
+    def _note(self, name: str, command: Command) -> None:
+        if command.id not in self._seen and all(c.id != command.id for _, c in self._commands):
+            self._commands.append((name, command))
+
+    async def _decide(self, name: str, command: Command) -> Progress:
+        if command.id in self._seen and self._progress:
+            return self._progress
+        self._note(name, command)
+        await workflow.wait_condition(lambda: command.id in self._answers)
+        answer = self._answers[command.id]
+        if isinstance(answer, str):
+            raise ApplicationError(answer, type="Refused", non_retryable=True)
+        return answer
+
+    async def _take_decision(self, name: str, command: Command) -> Progress:
+        """Store the decision unless the API has, and see what follows from it."""
+        request = DecisionRequest(
+            case_id=self._case_id, name=name, command=command, at=workflow.now()
+        )
+        try:
+            progress = await run_effect("take_decision", request, f"{name}: a person's decision")
+            self._answers[command.id] = progress
+        except ActivityError as error:
+            if not was_refused(error) or self._progress is None:
+                raise
+            self._answers[command.id] = reason_of(error)
+            progress = self._progress
+        self._commands.pop(0)
+        self._seen = [*self._seen, command.id][-REMEMBERED_COMMANDS:]
+        return progress

@@ -1,0 +1,75 @@
+"""How each kind of effect is tried, repeated and given up: one table, read in one place.
+
+Repeating is safe because every effect is keyed. An error that a rule of the business raises is not
+repeated at all; everything else is, until it works or the effect's own deadline has passed. What
+no repeating mends becomes an exception with a task, and `case retry` goes on there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+from domain.order_case import Step
+
+
+@dataclass(frozen=True)
+class EffectPolicy:
+    """Deadlines and repetition for one kind of effect.
+
+    ``local``: it touches nothing but our database, so it is first tried inside the workflow task
+    (3 tries within 3 s) and only then as an activity of its own that operators can see.
+    ``give_up_after`` is the business deadline; ``None`` repeats until it works.
+    """
+
+    local: bool
+    one_try: timedelta
+    retry: RetryPolicy
+    give_up_after: timedelta | None = None
+
+
+DATABASE = EffectPolicy(
+    local=True,
+    one_try=timedelta(seconds=20),
+    retry=RetryPolicy(
+        initial_interval=timedelta(seconds=1),
+        backoff_coefficient=2,
+        maximum_interval=timedelta(minutes=1),
+    ),
+)
+DOCUMENT = EffectPolicy(
+    local=False,
+    one_try=timedelta(seconds=60),
+    retry=DATABASE.retry,
+)
+MAIL = EffectPolicy(
+    local=False,
+    one_try=timedelta(seconds=90),
+    retry=RetryPolicy(
+        initial_interval=timedelta(seconds=2),
+        backoff_coefficient=2,
+        maximum_interval=timedelta(minutes=10),
+    ),
+    give_up_after=timedelta(hours=24),
+)
+
+POLICIES: Mapping[str, EffectPolicy] = {
+    Step.VALIDATE_CUSTOMER: DATABASE,
+    Step.CREATE_INVOICE: DOCUMENT,
+    Step.SET_DUE_DATE: DATABASE,
+    Step.SEND_EMAIL: MAIL,
+    Step.CREATE_TASK: DATABASE,
+    Step.RECONCILE_PAYMENT: DATABASE,
+    Step.REQUEST_APPROVAL: DATABASE,
+    Step.NOTE_OVERDUE: DATABASE,
+    Step.CLOSE_CASE: DATABASE,
+    "take_decision": DATABASE,
+}
+
+LOCAL_TRIES = RetryPolicy(
+    initial_interval=timedelta(milliseconds=100), backoff_coefficient=3, maximum_attempts=3
+)
+LOCAL_DEADLINE = timedelta(seconds=3)

@@ -17,7 +17,7 @@ from activities.payments import PaymentActivities
 from activities.services import Refusals, Services
 from activities.tasks import TaskActivities
 from connectors.mail import SmtpMailer
-from models.settings import TASK_QUEUE, Settings
+from models.settings import Settings
 from models.store.database import Database
 from starter.logs import configure_logs
 from starter.stack.heartbeat import beat
@@ -27,14 +27,18 @@ from workflows.order_to_cash import OrderToCash
 SHUTDOWN = timedelta(seconds=25)
 
 
-def make_worker(client: Client, services: Services, *, task_queue: str = TASK_QUEUE) -> Worker:
-    """Return a worker with every workflow and activity of the product."""
+def make_worker(client: Client, services: Services, *, cached_workflows: int = 1000) -> Worker:
+    """Return a worker with every workflow and activity of the product.
+
+    ``cached_workflows=0`` replays every case at each of its steps: how tests prove that it can.
+    """
     customer, invoice = CustomerActivities(services), InvoiceActivities(services)
     email, payments = EmailActivities(services), PaymentActivities(services)
     tasks, case = TaskActivities(services), CaseActivities(services)
     return Worker(
         client,
-        task_queue=task_queue,
+        task_queue=services.settings.task_queue,
+        max_cached_workflows=cached_workflows,
         workflows=[OrderToCash],
         activities=[
             customer.validate_customer,

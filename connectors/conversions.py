@@ -20,12 +20,12 @@ from domain.money import CURRENCIES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-LARGEST = Decimal(10) ** 9
+LIMIT = Decimal(10) ** 9
 _MOST_DECIMALS = 12
-_NUMBER = r"(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,12})?"
-_CONTROLS = "\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+_NUMBER = r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,12})?"
+_CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
 _NO_CONTROLS = f"^[^{_CONTROLS}]*$"
-_FORBIDDEN = re.compile(f"[{_CONTROLS}\ud800-\udfff]")
+FORBIDDEN = re.compile(rf"[{_CONTROLS}\ud800-\udfff]")
 _OFFSET = r"(?:Z|[+-][0-9]{2}:?[0-9]{2})"
 _DATE = r"2[0-9]{3}-[0-9]{2}-[0-9]{2}"
 _DATE_TIME = r"2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
@@ -45,7 +45,7 @@ def text(limit: int = 300, *, lines: bool = False) -> Conversion:
     """Read text, trimmed and composed; line breaks become blanks unless ``lines``."""
 
     def read(value: object) -> str:
-        if not isinstance(value, str) or len(value) > limit or _FORBIDDEN.search(value):
+        if not isinstance(value, str) or len(value) > limit or FORBIDDEN.search(value):
             raise ValueError
         composed = unicodedata.normalize("NFC", value).strip()
         return composed if lines else " ".join(composed.split())
@@ -80,10 +80,10 @@ def _number(value: object) -> Decimal:
         raise ValueError
     if isinstance(value, str) and not re.fullmatch(rf"\s*-?{_NUMBER}\s*", value):
         raise ValueError
-    if isinstance(value, int) and abs(value) > LARGEST:
+    if isinstance(value, int) and abs(value) >= LIMIT:
         raise ValueError
     number = Decimal(str(value).strip())
-    if not number.is_finite() or abs(number) > LARGEST:
+    if not number.is_finite() or abs(number) >= LIMIT:
         raise ValueError
     # A float's tail is no information: 16.806722689075633 is cut where money ends anyway.
     return number if -int(number.as_tuple().exponent) <= _MOST_DECIMALS else round(number, 12)
@@ -101,13 +101,16 @@ def _at_least(minimum: Decimal | None, *, above: bool = False) -> Callable[[obje
 
 _DECIMAL_TEXT = {"type": "string", "pattern": f"^{_NUMBER}$"}
 AMOUNT = Conversion(
-    f"an amount from 0 to {LARGEST} with a decimal point", _at_least(Decimal(0)), _DECIMAL_TEXT
+    f"an amount from 0 on, below {LIMIT}, with a decimal point",
+    _at_least(Decimal(0)),
+    _DECIMAL_TEXT,
 )
+COUNT = Conversion(f"a number from 0 on, below {LIMIT}", _at_least(Decimal(0)))
 SIGNED_AMOUNT = Conversion(
-    f"an amount of at most {LARGEST} with a decimal point", _at_least(None), _DECIMAL_TEXT
+    f"an amount below {LIMIT}, with a decimal point", _at_least(None), _DECIMAL_TEXT
 )
 POSITIVE = Conversion(
-    f"a number above 0, at most {LARGEST}",
+    f"a number above 0, below {LIMIT}",
     _at_least(Decimal(0), above=True),
     {"type": "string", "pattern": rf"^(?!0(?:\.0+)?$){_NUMBER}$"},
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from connectors.conversions import FORBIDDEN
 from connectors.rows import MOST_ITEMS, Each, Field, Record, Row
 from domain.errors import Problem, RefusedError
 
@@ -73,7 +74,8 @@ class _Walk:
         if value is None or value is _UNSET:
             return True
         text_or_lenient = not self.strict or row.converts.empty == ""
-        return text_or_lenient and isinstance(value, str) and not value.strip()
+        blank = isinstance(value, str) and not value.strip() and not FORBIDDEN.search(value)
+        return text_or_lenient and blank
 
     def _each(self, item: object, row: Each, at: str) -> tuple[Record, ...]:
         found, where = self._find(item, row.reads, at), f"{at}{row.reads}"
@@ -158,5 +160,5 @@ def _shown(value: object) -> str:
     """Show what was found, shortened: a refusal is no place for a whole document."""
     if isinstance(value, dict | list):
         return "a list" if isinstance(value, list) else "an object"
-    shown = ascii(value)
+    shown = repr(value)
     return shown if len(shown) <= 40 else f"{shown[:37]}..."

@@ -40,13 +40,18 @@ def _lines(rows: tuple[Row, ...], reads_in: str, fills_in: str) -> list[str]:
         if isinstance(row, Each):
             reads, fills = f"{reads_in}{row.reads}[]", f"{fills_in}{row.fills}[]"
             most = f"a list of {row.least} to {row.most} items"
-            lines.append(_line(f"`{reads}`", f"`{fills}`", most, "an empty list", row.says))
+            lines.append(_line(f"`{reads}`", _filled(fills), most, "an empty list", row.says))
             lines += _lines(row.rows, f"{reads}.", f"{fills}.")
         else:
             reads = ", else ".join(f"`{reads_in}{path}`" for path in row.paths)
-            fills = f"`{fills_in}{row.fills}`" if row.fills[0] != "~" else f"({row.fills[1:]})"
+            fills = _filled(f"{fills_in}{row.fills}")
             lines.append(_line(reads, fills, row.converts.expected, _gap(row), row.says))
     return lines
+
+
+def _filled(path: str) -> str:
+    """Show a field of the order as code; what is worked out with others, in brackets."""
+    return f"({path.replace('~', '')})" if "~" in path else f"`{path}`"
 
 
 def _line(*cells: str) -> str:

@@ -58,7 +58,8 @@ class Formats:
 
     def money(self, value: Decimal, currency: str) -> str:
         """Format a sum with its symbol where the locale puts it: ``1.234,50 €``, ``€1,234.50``."""
-        return format_currency(value, currency, locale=self.locale, currency_digits=True)
+        text = format_currency(value, currency, locale=self.locale, currency_digits=True)
+        return text.replace("-", _MINUS)
 
     def symbol(self, currency: str) -> str:
         """Return the currency's symbol, or its code where it has none."""

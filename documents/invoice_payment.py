@@ -32,7 +32,7 @@ def payment_view(invoice: Invoice, words: Labels, form: Formats) -> dict[str, An
     ]
     payload = epc_payload(invoice)
     return {
-        "title": "",
+        "title": words.pay_title,
         "text": text,
         "details": [[label, value] for label, value in details if value],
         "qr": epc_svg(payload) if payload else "",

@@ -41,7 +41,7 @@ def _allowance(
 ) -> tuple[str, str, bool]:
     """Return a charge or discount; its rate is named where the invoice has several."""
     known = {"shipping": words.shipping, "fee": words.fee, DISCOUNT: words.order_discount}
-    label = known.get(item.reason) or printable(item.reason, longest_word=24, limit=120)
+    label = known.get(item.reason) or printable(item.reason, longest_word=24, limit=80)
     if len(invoice.taxes) > 1:
         label += f" ({form.percent(item.tax_rate)})"
     amount = item.amount if item.charge else -item.amount

@@ -16,6 +16,11 @@ from documents.invoice_totals import totals_view
 from documents.labels import Labels, labels
 from domain.invoice import DocumentType, Invoice, InvoiceLine, TaxCategory
 
+# Column widths in mm: at least these; more where a figure is longer than usual.
+_WIDTHS = {"quantity": 15.0, "unit": 24.0, "amount": 25.0}
+_DIGIT = 1.75
+_PADDING = 3.0
+
 
 def invoice_view(invoice: Invoice) -> dict[str, Any]:
     """Return everything the template prints, formatted for the reader's language and country."""
@@ -24,6 +29,7 @@ def invoice_view(invoice: Invoice) -> dict[str, Any]:
     cancellation = invoice.type is DocumentType.CANCELLATION
     heading = printable(f"{words.cancellation if cancellation else words.invoice} {invoice.number}")
     home = invoice.seller.address.country
+    rows = _rows(invoice, words, form)
     return {
         "lang": invoice.language,
         "heading": heading,
@@ -40,7 +46,11 @@ def invoice_view(invoice: Invoice) -> dict[str, Any]:
         else "",
         "ship_to": _ship_to(invoice, words, form),
         "columns": _columns(invoice, words),
-        "rows": _rows(invoice, words, form),
+        "rows": rows,
+        "widths": {
+            name: max(least, _DIGIT * max(len(row[name]) for row in rows) + _PADDING)
+            for name, least in _WIDTHS.items()
+        },
         "carried": words.carried,
         "carried_over": words.carried_over,
         "totals": totals_view(invoice, words, form),
@@ -65,7 +75,7 @@ def _columns(invoice: Invoice, words: Labels) -> list[str]:
         words.quantity,
         words.unit_gross if gross else words.unit_net,
         words.tax_rate,
-        words.amount_gross if gross else words.amount_net,
+        (words.amount_gross if gross else words.amount_net).format(currency=invoice.currency),
     ]
 
 
@@ -89,10 +99,10 @@ def _rows(invoice: Invoice, words: Labels, form: Formats) -> list[dict[str, Any]
 
 def _details(line: InvoiceLine, currency: str, words: Labels, form: Formats) -> list[str]:
     """Return what stands below a line: its number, and the reduction agreed (R20 no. 7)."""
-    details = [words.article_no.format(sku=printable(line.sku))] if line.sku else []
+    details = [words.article_no.format(sku=printable(line.sku, limit=80))] if line.sku else []
     if line.discount:
         amount = form.amount(abs(line.discount), currency)
-        reason = printable(line.discount_reason)
+        reason = printable(line.discount_reason, limit=120)
         text = words.discount_for if reason else words.discount
         details.append(text.format(amount=amount, reason=reason))
     return details

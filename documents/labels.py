@@ -60,6 +60,7 @@ class Labels:
     prepaid: str
     prepaid_on: str
     payable: str
+    pay_title: str
     settled: str
     paid_in_full: str
     paid_in_full_by: str
@@ -82,6 +83,7 @@ class Labels:
     rounding_per_line: str
     rounding_unrounded: str
     phone: str
+    amount: str
     received: str
     payment_reference: str
     still_open: str
@@ -92,7 +94,7 @@ GERMAN = Labels(
     cancellation="Stornorechnung",
     cancels="Diese Stornorechnung hebt die Rechnung {number} in voller Höhe auf.",
     sample="MUSTER",
-    sample_note="Muster, keine Rechnung im Sinne des § 14 UStG",
+    sample_note="Muster, keine Rechnung im Sinne des § 14 UStG",
     page="Seite {page} von {pages}",
     number="Rechnungsnummer",
     cancellation_number="Belegnummer",
@@ -113,8 +115,8 @@ GERMAN = Labels(
     unit_net="Einzelpreis netto",
     unit_gross="Einzelpreis",
     tax_rate="USt.",
-    amount_net="Betrag netto",
-    amount_gross="Betrag",
+    amount_net="Betrag netto {currency}",
+    amount_gross="Betrag {currency}",
     article_no="Art.-Nr. {sku}",
     discount="abzüglich Rabatt {amount}",
     discount_for="abzüglich {reason} {amount}",
@@ -135,12 +137,13 @@ GERMAN = Labels(
     prepaid="Bereits gezahlt",
     prepaid_on="Bereits gezahlt am {date}",
     payable="Zahlbetrag",
+    pay_title="So bezahlen Sie",
     settled="Betrag dankend erhalten",
     paid_in_full="Bezahlt am {date}. Es ist nichts mehr zu zahlen.",
     paid_in_full_by="Bezahlt am {date} per {method}. Es ist nichts mehr zu zahlen.",
     paid_part="Ihre Zahlung über {amount} haben wir abgezogen.",
     nothing_to_pay="Es ist nichts zu zahlen.",
-    credited="Der Betrag wird Ihnen gutgeschrieben oder mit Ihrer Zahlung verrechnet.",
+    credited="Es ist nichts zu zahlen; was Sie bezahlt haben, verrechnen oder erstatten wir.",
     please_pay="Bitte überweisen Sie {amount} ohne Abzug bis zum {date}.",
     please_pay_now="Bitte überweisen Sie {amount} sofort und ohne Abzug.",
     recipient="Empfänger",
@@ -149,7 +152,7 @@ GERMAN = Labels(
     scan_alt="QR-Code für die Überweisung: {amount} an {name}",
     default_notice=(
         "Sie kommen spätestens in Verzug, wenn Sie nicht innerhalb von 30 Tagen nach Fälligkeit "
-        "und Zugang dieser Rechnung zahlen (§ 286 Abs. 3 BGB)."
+        "und Zugang dieser Rechnung zahlen (§ 286 Abs. 3 BGB)."
     ),
     reverse_charge="Steuerschuldnerschaft des Leistungsempfängers.",
     intra_community="Steuerfreie innergemeinschaftliche Lieferung.",
@@ -160,6 +163,7 @@ GERMAN = Labels(
     rounding_per_line="Rundung (Shop rundet die Steuer je Position)",
     rounding_unrounded="Rundung (Shop rechnet mit ungerundeten Positionen)",
     phone="Telefon",
+    amount="Betrag",
     received="Eingegangen am",
     payment_reference="Zahlungsreferenz",
     still_open="Noch offen",
@@ -191,8 +195,8 @@ ENGLISH = Labels(
     unit_net="Unit price net",
     unit_gross="Unit price",
     tax_rate="VAT",
-    amount_net="Amount net",
-    amount_gross="Amount",
+    amount_net="Amount net {currency}",
+    amount_gross="Amount {currency}",
     article_no="Item no. {sku}",
     discount="less discount {amount}",
     discount_for="less {reason} {amount}",
@@ -213,12 +217,13 @@ ENGLISH = Labels(
     prepaid="Already paid",
     prepaid_on="Already paid on {date}",
     payable="Amount due",
+    pay_title="How to pay",
     settled="Received with thanks",
     paid_in_full="Paid on {date}. Nothing more to pay.",
     paid_in_full_by="Paid on {date} by {method}. Nothing more to pay.",
     paid_part="We have deducted your payment of {amount}.",
     nothing_to_pay="There is nothing to pay.",
-    credited="The amount will be credited to you or set off against your payment.",
+    credited="There is nothing to pay; what you have paid will be set off or refunded.",
     please_pay="Please transfer {amount} without deduction by {date}.",
     please_pay_now="Please transfer {amount} at once, without deduction.",
     recipient="Payee",
@@ -238,6 +243,7 @@ ENGLISH = Labels(
     rounding_per_line="Rounding (shop rounds the tax of each item)",
     rounding_unrounded="Rounding (shop adds up unrounded items)",
     phone="Phone",
+    amount="Amount",
     received="Received on",
     payment_reference="Payment reference",
     still_open="Still open",

@@ -155,7 +155,7 @@ class PaymentConfirmationMail:
     def details(self, words: Labels, form: Formats) -> Details:
         """Return the payment and what it was for."""
         details = [
-            (words.amount_gross, form.money(self.amount, self.currency)),
+            (words.amount, form.money(self.amount, self.currency)),
             (words.received, form.day(self.received_on)),
             (words.payment_reference, self.reference),
             (words.number, self.invoice_no),
@@ -184,7 +184,7 @@ class PaymentRescueMail:
 
     def details(self, words: Labels, form: Formats) -> Details:
         """Return the bank transfer; the order number is its reference."""
-        amount = (words.amount_gross, form.money(self.amount, self.currency))
+        amount = (words.amount, form.money(self.amount, self.currency))
         return [amount, *_bank(self.company, self.order_no, words)]
 
 

@@ -50,7 +50,7 @@ def correctable(order: Order, field: str) -> Correctable | None:
     """Return how a field of this order is corrected, ``None`` if it cannot be."""
     numbered = _NUMBERED.fullmatch(field)
     if not numbered:
-        return CORRECTABLE.get(field)
+        return None if ".N." in field else CORRECTABLE.get(field)
     group, number, part = numbered.groups()
     if int(number) > len(getattr(order, group)):
         return None

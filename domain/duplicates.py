@@ -36,12 +36,22 @@ def content_digest(order: Order) -> str:
     """Digest what was agreed: parties, positions, prices, totals, whether it stands or is a test.
 
     The payment part, the timestamps, the buyer's note and risk signals are left out: they may
-    change while the order stays the same. A version with another digest is another order content.
+    change while the order stays the same. So is what is empty, zero or false: a field that a later
+    version of Zahltag adds does not change the digests of the orders that lack it.
     """
     content = asdict(order)
     for part in ("payment", "placed_at", "modified_at", "note", "risk_signals"):
         del content[part]
-    return _digest(content)
+    return _digest({name: _said(value) for name, value in content.items() if _said(value)})
+
+
+def _said(value: object) -> object:
+    """Return the value without those of its parts that say nothing."""
+    if isinstance(value, dict):
+        return {name: _said(part) for name, part in value.items() if _said(part)}
+    if isinstance(value, list | tuple):
+        return [_said(part) for part in value]
+    return value
 
 
 def _customer(order: Order) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from domain.countries import CODES
 from domain.errors import Problem
-from domain.order import Address, CustomerKind, Order
+from domain.order import Address, Order
 from domain.tax_check import tax_problems
 from domain.vat_ids import vat_id_expectation
 
@@ -98,9 +98,6 @@ def _buyer_problems(order: Order) -> list[Problem]:
         found.append(Problem("buyer.email", "an e-mail address such as name@example.com", email))
     if vat_id and (expected := vat_id_expectation(vat_id)):
         found.append(Problem("buyer.vat_id", expected, vat_id, owner="accounting"))
-    if order.buyer.kind is CustomerKind.B2B and not (order.billing.company or order.buyer.company):
-        expected = "the company's name, or buyer.kind=b2c if a consumer bought"
-        found.append(Problem("billing.company", expected, "nothing", "missing_address"))
     return found
 
 

@@ -1,27 +1,24 @@
 """How Alembic reaches the database: over the caller's connection, else by the settings.
 
-``starter.stack.migrate`` passes a connection that holds the lock; on the command line
-(``alembic revision --autogenerate``) one is made from ``ZAHLTAG_DATABASE_URL``.
+``starter.stack.migrate`` passes a connection that holds the lock. On the command line
+(``alembic revision --autogenerate``) one is made from ``ZAHLTAG_DATABASE_URL``; only there are the
+tables loaded, as only there they are compared.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-import sqlmodel
 from alembic import context
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import Connection, MetaData
 
-import models.tables  # noqa: F401 - fills the metadata
-from models.settings import Settings
-from models.store.database import async_url
+given = context.config.attributes.get("connection")
 
 
-def run(connection: Connection) -> None:
+def run(connection: Connection, metadata: MetaData | None = None) -> None:
     context.configure(
         connection=connection,
-        target_metadata=sqlmodel.SQLModel.metadata,
+        target_metadata=metadata,
         compare_type=True,
         compare_server_default=True,
     )
@@ -30,14 +27,20 @@ def run(connection: Connection) -> None:
 
 
 async def run_by_settings() -> None:
+    import sqlmodel  # noqa: PLC0415 - an upgrade does without
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
+
+    import models.tables  # noqa: F401, PLC0415 - fills the metadata
+    from models.settings import Settings  # noqa: PLC0415
+    from models.store.database import async_url  # noqa: PLC0415
+
     engine = create_async_engine(async_url(Settings().database_url.get_secret_value()))
     async with engine.connect() as connection:
-        await connection.run_sync(run)
+        await connection.run_sync(run, sqlmodel.SQLModel.metadata)
         await connection.commit()
     await engine.dispose()
 
 
-given = context.config.attributes.get("connection")
 if given is None:
     asyncio.run(run_by_settings())
 else:

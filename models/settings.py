@@ -12,8 +12,6 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-TASK_QUEUE = "zahltag"
-
 
 class Settings(BaseSettings):
     """Addresses, secrets and limits of one company's installation."""
@@ -29,6 +27,7 @@ class Settings(BaseSettings):
 
     temporal_address: str = Field("127.0.0.1:7233", description="host:port of the frontend")
     temporal_namespace: str = Field("default", description="one company, one namespace")
+    task_queue: str = Field("zahltag", description="where workers take their work from")
     temporal_tls: bool = Field(
         False, description="TLS without a client certificate (Cloud API key)"
     )

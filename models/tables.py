@@ -188,6 +188,7 @@ class CaseFile(SQLModel, table=True):
     waiting_for: str
     needs_attention: bool = False
     overdue_noted: bool = False
+    closed_as: str | None = None
     opened_at: datetime = _instant()
     closed_at: datetime | None = _instant(nullable=True)
     updated_at: datetime = _instant()

@@ -55,10 +55,15 @@ class Dispatcher:
     """Delivers the outbox and sweeps; any number of them may run at the same time."""
 
     def __init__(
-        self, database: Database, client: Client, clock: Callable[[], datetime] = utc_now
+        self,
+        database: Database,
+        client: Client,
+        task_queue: str,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.database = database
         self.client = client
+        self.task_queue = task_queue
         self.clock = clock
 
     async def deliver_due(self) -> int:
@@ -84,28 +89,31 @@ class Dispatcher:
     async def _tell(self, row: Outbox, start: CaseStart) -> None:
         if row.signal == outbox.START:
             with contextlib.suppress(WorkflowAlreadyStartedError):
-                await start_case(self.client, start, again=False)
+                await self._start(start, again=False)
             return
         message = MESSAGES[row.signal].model_validate(row.payload)
-        await start_case(self.client, start, again=True, signal=(row.signal, message))
+        await self._start(start, again=True, signal=(row.signal, message))
+
+    async def _start(
+        self, start: CaseStart, *, again: bool, signal: tuple[str, Message] | None = None
+    ) -> None:
+        await start_case(self.client, start, task_queue=self.task_queue, again=again, signal=signal)
 
     async def sweep(self) -> int:
         """Start open cases that have no workflow, tell payments again; return how many repairs."""
         async with self.database.transaction() as session:
             repairs = await outbox.tell_forgotten_payments(session, self.clock())
             opened = await outbox.open_cases(session, self.clock() - LEASE)
-        running = "WorkflowType = 'OrderToCash' AND ExecutionStatus = 'Running'"
-        if (await self.client.count_workflows(running)).count >= len(opened):
+        if not opened:
             return repairs
+        running = "WorkflowType = 'OrderToCash' AND ExecutionStatus = 'Running'"
         alive = {w.id async for w in self.client.list_workflows(running, page_size=1000)}
         lost = [case_id for case_id in opened if case_id not in alive]
         for first in range(0, len(lost), BATCH):
             part = lost[first : first + BATCH]
             async with self.database.transaction() as session:
                 starts = await orders.case_starts(session, set(part))
-            await asyncio.gather(
-                *(start_case(self.client, starts[case_id], again=True) for case_id in part)
-            )
+            await asyncio.gather(*(self._start(starts[case_id], again=True) for case_id in part))
         if lost:
             log.warning("started cases that had no workflow", count=len(lost))
         return repairs + len(lost)
@@ -153,7 +161,7 @@ async def main() -> None:
     helpers = [asyncio.create_task(listen(settings.database_url.get_secret_value(), wake))]
     if settings.heartbeat_file:
         helpers.append(asyncio.create_task(beat(settings.heartbeat_file)))
-    await Dispatcher(database, client).run(wake, stop)
+    await Dispatcher(database, client, settings.task_queue).run(wake, stop)
     for helper in helpers:
         helper.cancel()
     await database.close()

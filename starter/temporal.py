@@ -16,7 +16,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from models import search_keys
 from models.messages import CaseStart, Message
-from models.settings import TASK_QUEUE, Settings
+from models.settings import Settings
 
 
 async def connect(settings: Settings) -> Client:
@@ -44,6 +44,7 @@ async def start_case(
     client: Client,
     start: CaseStart,
     *,
+    task_queue: str,
     again: bool,
     signal: tuple[str, Message] | None = None,
 ) -> None:
@@ -59,7 +60,7 @@ async def start_case(
         "OrderToCash",
         start,
         id=start.case_id,
-        task_queue=TASK_QUEUE,
+        task_queue=task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE
         if again

@@ -82,17 +82,17 @@ async def check(
 
 async def _broken_rules(database: Database) -> list[str]:
     broken = []
-    async with database.transaction() as session:
+    async with database.engine.connect() as connection:
         for name, query in RULES.items():
-            rows = (await session.execute(text(query))).all()
+            rows = (await connection.execute(text(query))).all()
             broken += [f"{name}: {tuple(row)}" for row in rows]
     return broken
 
 
 async def _broken_mails(database: Database, mailbox: Path) -> list[str]:
     """Compare what we say was sent with what really lies in the mailbox, mail by mail."""
-    async with database.transaction() as session:
-        rows = await session.execute(text("select message_id, state from outgoing_mail"))
+    async with database.engine.connect() as connection:
+        rows = await connection.execute(text("select message_id, state from outgoing_mail"))
         states = {row.message_id: row.state for row in rows}
     there = Counter(mail.message_id for mail in list_mails(mailbox))
     broken = [f"I2 mail {m} arrived {n} times" for m, n in there.items() if n > 1]

@@ -3,56 +3,67 @@
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from models.messages import DecisionRequest, Progress, StepRequest
     from workflows.policies import LOCAL_DEADLINE, LOCAL_TRIES, POLICIES
 
 
-async def run_effect(name: str, request: StepRequest | DecisionRequest, summary: str) -> Progress:
-    """Bring the effect about and return where the case stands afterwards.
+class EffectFailedError(Exception):
+    """Repeating cannot mend it: a rule of the business refused, or the deadline has passed.
 
-    Raises ``ActivityError`` when repeating cannot mend it: a rule of the business refused it, or
-    its deadline has passed.
+    ``refused`` tells which; ``reason`` says it in words.
     """
+
+    def __init__(self, reason: str, *, refused: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.refused = refused
+
+
+async def run_effect(name: str, request: StepRequest | DecisionRequest, summary: str) -> Progress:
+    """Bring the effect about and return where the case stands afterwards, or EffectFailedError."""
     policy = POLICIES[name]
     if policy.local:
         try:
-            progress: Progress = await workflow.execute_local_activity(
-                name,
-                request,
-                result_type=Progress,
-                schedule_to_close_timeout=LOCAL_DEADLINE,
-                retry_policy=LOCAL_TRIES,
-                summary=summary,
-            )
-        except ActivityError as error:
-            if was_refused(error):
-                raise
+            return await _run_local(name, request, summary)
+        except (ActivityError, ApplicationError) as error:
+            if (failure := _failure(error)).refused:
+                raise failure from error
             workflow.logger.warning("%s goes on as a visible activity", name)
-        else:
-            return progress
-    progress = await workflow.execute_activity(
+    try:
+        progress: Progress = await workflow.execute_activity(
+            name,
+            request,
+            result_type=Progress,
+            start_to_close_timeout=policy.one_try,
+            schedule_to_close_timeout=policy.give_up_after,
+            retry_policy=policy.retry,
+            summary=summary,
+        )
+    except ActivityError as error:
+        if is_cancelled_exception(error):
+            raise
+        raise _failure(error) from error
+    return progress
+
+
+async def _run_local(name: str, request: StepRequest | DecisionRequest, summary: str) -> Progress:
+    progress: Progress = await workflow.execute_local_activity(
         name,
         request,
         result_type=Progress,
-        start_to_close_timeout=policy.one_try,
-        schedule_to_close_timeout=policy.give_up_after,
-        retry_policy=policy.retry,
+        schedule_to_close_timeout=LOCAL_DEADLINE,
+        retry_policy=LOCAL_TRIES,
         summary=summary,
     )
     return progress
 
 
-def was_refused(error: ActivityError) -> bool:
-    """Whether a rule of the business refused the effect, so that no repetition can help."""
-    return isinstance(error.cause, ApplicationError) and error.cause.non_retryable
-
-
-def reason_of(error: ActivityError) -> str:
-    """Return what went wrong, in the words of the activity."""
-    cause = error.cause
+def _failure(error: ActivityError | ApplicationError) -> EffectFailedError:
+    """Say what went wrong. A local activity raises its ApplicationError bare, a regular wrapped."""
+    cause = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, ApplicationError):
-        return cause.message
-    return f"it did not succeed in time ({cause or error})"
+        return EffectFailedError(cause.message, refused=cause.non_retryable)
+    return EffectFailedError(f"it did not succeed in time ({cause or error})", refused=False)

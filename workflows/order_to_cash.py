@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from domain.order_case import Step, TaskKind, WaitingFor
@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
         StepRequest,
     )
     from workflows.display import Display
-    from workflows.effects import reason_of, run_effect, was_refused
+    from workflows.effects import EffectFailedError, run_effect
 
 REMEMBERED_COMMANDS = 200
 
@@ -111,14 +111,14 @@ class OrderToCash:
         """Run the step; where repeating cannot mend it, make it an exception with a task."""
         try:
             return await run_effect(step, request, summary)
-        except ActivityError as error:
+        except EffectFailedError as error:
             report = StepRequest(
                 key=f"{request.key}:failed",
                 case_id=self._case_id,
                 cause=step.value,
                 at=workflow.now(),
                 task=TaskKind.STEP_FAILED,
-                failure=reason_of(error),
+                failure=error.reason,
             )
             return await run_effect(Step.CREATE_TASK, report, f"{step} failed: create a task")
 
@@ -249,10 +249,10 @@ class OrderToCash:
         try:
             progress = await run_effect("take_decision", request, f"{name}: a person's decision")
             self._answers[command.id] = progress
-        except ActivityError as error:
-            if not was_refused(error) or self._progress is None:
+        except EffectFailedError as error:
+            if not error.refused or self._progress is None:
                 raise
-            self._answers[command.id] = reason_of(error)
+            self._answers[command.id] = error.reason
             progress = self._progress
         self._commands.pop(0)
         self._seen = [*self._seen, command.id][-REMEMBERED_COMMANDS:]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from domain.addresses import normalise_address
 from domain.errors import Problem, RefusedError
+from domain.money import round_amount
 from domain.order import Address, Buyer, CustomerKind, Order, OrderLine
 from domain.vat_ids import compact_vat_id
 
@@ -101,7 +102,18 @@ def finished(order: Order) -> Order:
             for discount in order.discounts
             if discount.amount
         ),
+        total=_money(order.total, order.currency),
+        total_tax=None if order.total_tax is None else _money(order.total_tax, order.currency),
+        payment=replace(
+            order.payment, paid_amount=_money(order.payment.paid_amount, order.currency)
+        ),
     )
+
+
+def _money(amount: Decimal, currency: str) -> Decimal:
+    """Write an amount with all its minor units (97.20, not 97.2), but never round it here."""
+    rounded = round_amount(amount, currency)
+    return rounded if rounded == amount else amount
 
 
 def _finished_line(line: OrderLine, highest: Decimal | None) -> OrderLine:

@@ -69,7 +69,10 @@ class ShopConnector(Protocol):
 
 def content_id(document: JsonObject) -> str:
     """Return an id made of the content: where a delivery names none, equal content is one event."""
-    text = json.dumps(document, sort_keys=True, ensure_ascii=True, default=str)
+    try:
+        text = json.dumps(document, sort_keys=True, ensure_ascii=True, default=str)
+    except RecursionError as error:
+        raise RefusedError("The document is nested too deeply to be an order.") from error
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 

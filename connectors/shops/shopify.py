@@ -117,7 +117,7 @@ def _order(record: Record, channel: str, *, presentment: bool) -> Order:
     return Order(
         source=ShopifyConnector.source,
         channel=channel,
-        order_no=record.text("order_no").removeprefix("#"),
+        order_no=record.text("order_no").removeprefix("#") or record.text("external_id"),
         external_id=record.text("external_id"),
         placed_at=record.moment("placed_at"),
         modified_at=record.moment("modified_at"),

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from connectors.conversions import (
     AMOUNT,
+    COUNT,
     CURRENCY,
     FLAG,
     LOCAL_DAY,
@@ -63,7 +64,7 @@ def _rows(*, presentment: bool) -> tuple[Row, ...]:
         "~discounts",
         (
             Field(money("amount"), "amount", AMOUNT, required=True),
-            Field("discount_application_index", "index", AMOUNT, says="names the reason"),
+            Field("discount_application_index", "index", COUNT, says="names the reason"),
         ),
         says="order discounts come allocated to the lines: added up, never counted twice",
     )
@@ -104,7 +105,7 @@ def _rows(*, presentment: bool) -> tuple[Row, ...]:
                 Field(("name", "title"), "name", text(500), required=True),
                 Field("sku", "sku", text(100)),
                 Field("quantity", "~ordered", POSITIVE, required=True),
-                Field(("current_quantity", "quantity"), "quantity", AMOUNT, says="after edits"),
+                Field(("current_quantity", "quantity"), "quantity", COUNT, says="after edits"),
                 Field(money("price"), "unit_price", AMOUNT, required=True),
                 Field("tip_payment_gateway", "~tip", says="present: the line is a tip"),
                 discounts,

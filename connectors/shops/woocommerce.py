@@ -97,7 +97,7 @@ class WooCommerceConnector:
             return OrderReference(str(document.get("id", ""))[:100], topic)
         if topic and not topic.startswith("order."):
             return Ignored(f"The topic {topic[:60]} is no change of an order.")
-        if document.get("status") in _UNFINISHED:
+        if str(document.get("status")) in _UNFINISHED:
             return Ignored("The checkout is not finished: there is no order yet.")
         record = read_document(document, MAPPING, "WooCommerce order")
         return OrderEvent(finished(_Reader(record).order(channel)))

@@ -414,6 +414,7 @@ def upgrade() -> None:
         sa.Column("waiting_for", sa.String(), nullable=False),
         sa.Column("needs_attention", sa.Boolean(), nullable=False),
         sa.Column("overdue_noted", sa.Boolean(), nullable=False),
+        sa.Column("closed_as", sa.String(), nullable=True),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),

@@ -46,7 +46,7 @@ async def request(
         .on_conflict_do_nothing()
         .returning(col(Approval.id))
     )
-    approval_id = (await session.execute(statement)).scalar_one_or_none()
+    approval_id = (await session.exec(statement)).scalar_one_or_none()
     if approval_id is not None:
         text = f"Approval {approval_id} asked for: {why}"
         history.note(session, case_id, at, "approval_requested", text, approval=approval_id)

@@ -29,7 +29,7 @@ _FACTS = text("""
 select o.revision, o.checked_revision, o.hold_reason, o.currency, o.total,
        o.content -> 'payment' ->> 'status' as payment_status,
        (o.content ->> 'cancelled')::boolean as cancelled_in_shop,
-       f.status as case_status, f.closed_at, f.overdue_noted,
+       f.closed_as, f.overdue_noted,
        coalesce(c.customer_no, '') as customer_no,
        i.id as invoice_id, coalesce(i.invoice_no, '') as invoice_no,
        coalesce(i.paid_at_issue, false) as paid_at_issue,
@@ -99,7 +99,9 @@ async def today(session: AsyncSession, case_id: str, at: datetime) -> date:
 
 async def _facts(session: AsyncSession, case_id: str) -> RowMapping:
     await session.flush()
-    row = (await session.execute(_FACTS, {"case_id": case_id})).mappings().one_or_none()
+    connection = await session.connection()
+    found = await connection.execute(_FACTS, {"case_id": case_id})
+    row = found.mappings().one_or_none()
     if row is None:
         raise NotFoundError(f"There is no case {case_id}.")
     return row
@@ -136,7 +138,7 @@ def _standing(facts: RowMapping) -> Standing:
         settled_by=facts["last_payment"] if paid else None,
         confirmed="payment_confirmation" in mailed,
         failed_step=facts["failed_step"],
-        closed=Status(facts["case_status"]) if facts["closed_at"] else None,
+        closed=Status(facts["closed_as"]) if facts["closed_as"] else None,
     )
 
 
@@ -184,21 +186,21 @@ async def _project(
         "needs_attention": plan.attention,
         "updated_at": at,
     }
-    await session.execute(update(CaseFile).where(col(CaseFile.id) == case_id).values(**values))
+    await session.exec(update(CaseFile).where(col(CaseFile.id) == case_id).values(**values))
 
 
 async def close(session: AsyncSession, case_id: str, status: Status, at: datetime) -> None:
     """Close the case; it comes back by itself if a later fact concerns it."""
-    await session.execute(
+    await session.exec(
         update(CaseFile)
         .where(col(CaseFile.id) == case_id, col(CaseFile.closed_at).is_(None))
-        .values(closed_at=at, status=status.value)
+        .values(closed_at=at, closed_as=status.value)
     )
 
 
 async def note_overdue(session: AsyncSession, case_id: str) -> None:
     """Remember that the due date has passed unpaid."""
-    await session.execute(
+    await session.exec(
         update(CaseFile).where(col(CaseFile.id) == case_id).values(overdue_noted=True)
     )
 
@@ -228,4 +230,3 @@ async def list_all(
     if status:
         query = query.where(CaseFile.status == status)
     return [(row, number) for row, number in await session.exec(query)]
-

@@ -31,7 +31,7 @@ async def get(session: AsyncSession) -> Company:
 async def put(session: AsyncSession, company: Company, *, at: datetime, by: str) -> None:
     """Set the company; documents made before keep what they say."""
     values = {"profile": dump_company(company), "set_at": at, "set_by": by}
-    await session.execute(
+    await session.exec(
         insert(CompanyRow)
         .values(id=1, **values)
         .on_conflict_do_update(index_elements=["id"], set_=values)
@@ -40,7 +40,7 @@ async def put(session: AsyncSession, company: Company, *, at: datetime, by: str)
 
 async def put_if_absent(session: AsyncSession, company: Company, *, at: datetime, by: str) -> None:
     """Set the company unless one is set: how a fresh embedded stack gets its sample."""
-    await session.execute(
+    await session.exec(
         insert(CompanyRow)
         .values(id=1, profile=dump_company(company), set_at=at, set_by=by)
         .on_conflict_do_nothing()

@@ -45,12 +45,12 @@ async def recognise(session: AsyncSession, order: Order, at: datetime) -> Custom
     """
     identities = _identities(order)
     for kind, value in identities:
-        await session.execute(
+        await session.exec(
             select(func.pg_advisory_xact_lock(func.hashtextextended(f"{kind}:{value}", 0)))
         )
     known = await _find(session, identities)
     customer = await (_update if known else _create)(session, known, order, at)
-    await session.execute(
+    await session.exec(
         insert(CustomerIdentity)
         .values([{"kind": k, "value": v, "customer_id": customer.id} for k, v in identities])
         .on_conflict_do_nothing()
@@ -84,7 +84,7 @@ async def _create(
     order: Order,
     at: datetime,
 ) -> Customer:
-    number = (await session.execute(select(func.nextval(_NUMBERS)))).scalar_one()
+    number = (await session.exec(select(func.nextval(_NUMBERS)))).one()
     customer = Customer(
         customer_no=f"K{number}",
         address={},
@@ -126,6 +126,6 @@ def _fill(customer: Customer, order: Order, at: datetime) -> None:
 
 async def set_terms(session: AsyncSession, customer_no: str, days: int | None) -> None:
     """Agree payment terms of its own with a customer (F1); None: the company's again."""
-    await session.execute(
+    await session.exec(
         update(Customer).where(col(Customer.customer_no) == customer_no).values(terms_days=days)
     )

@@ -9,7 +9,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.corrections import correct
-from domain.errors import ConflictError, RefusedError
+from domain.errors import ConflictError, NotFoundError, RefusedError
 from domain.order_case import Standing, WaitingFor, decide
 from models.codec import dump_order, load_order
 from models.store import approvals, cases, history, tasks
@@ -29,46 +29,49 @@ class Decision:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-async def store(session: AsyncSession, case_id: str, decision: Decision, at: datetime) -> None:
+async def store(session: AsyncSession, case_id: str, decision: Decision, at: datetime) -> bool:
     """Store a decision. RefusedError in plain words if the case's state does not allow it.
 
-    The same decision again changes nothing.
+    The same decision again changes nothing; return whether this one changed anything.
     """
-    case = await cases.standing(session, case_id)
     if decision.name == "correct":
-        await _correct(session, case_id, case, decision, at)
-    elif decision.name == "retry":
+        return await _correct(session, case_id, decision, at)
+    case = await cases.standing(session, case_id)
+    if decision.name == "retry":
         if await tasks.resolve_step_failure(session, case_id, by=decision.by, at=at) is None:
             raise ConflictError(
                 f"Nothing failed in case {case_id}: there is no step to repeat. {_where(case, at)}"
             )
-    elif decision.name in {"approve", "reject"}:
-        await _approve(session, case_id, case, decision, at)
-    else:
-        raise RefusedError(f"There is no decision {decision.name!r}.")
+        return True
+    if decision.name in {"approve", "reject"}:
+        return await _approve(session, case_id, case, decision, at)
+    raise RefusedError(f"There is no decision {decision.name!r}.")
 
 
-async def _correct(
-    session: AsyncSession, case_id: str, case: Standing, decision: Decision, at: datetime
-) -> None:
+async def _correct(session: AsyncSession, case_id: str, decision: Decision, at: datetime) -> bool:
     query = select(SalesOrder).where(SalesOrder.case_id == case_id).with_for_update()
-    row = (await session.exec(query)).one()
-    if case.invoice_id is not None or case.closed is not None:
-        raise ConflictError(
-            f"Case {case_id} has its invoice or is closed: the order can no longer be corrected."
-            " An issued invoice is never changed; it is cancelled and made anew."
-        )
+    row = (await session.exec(query)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"There is no case {case_id}.")
+    # Read after the lock: an invoice that was being made meanwhile is seen.
+    case = await cases.standing(session, case_id)
     accepted, changes = _split(decision.fields)
     order = load_order(row.content)
     corrected = correct(order, changes) if changes or not accepted else order
     new = [kind for kind in accepted if kind not in row.accepted]
     if corrected == order and not new:
-        return
+        return False
+    if case.invoice_id is not None or case.closed is not None:
+        raise ConflictError(
+            f"Case {case_id} has its invoice or is closed: the order can no longer be corrected."
+            " An issued invoice is never changed; it is cancelled and made anew."
+        )
     row.content, row.total = dump_order(corrected), corrected.total
     row.accepted = [*row.accepted, *new]
     row.revision += 1
     names = ", ".join(sorted(decision.fields))  # the values are personal data and stay out
     history.note(session, case_id, at, "corrected", f"Corrected: {names}", decision.by)
+    return True
 
 
 def _split(fields: dict[str, str]) -> tuple[list[str], dict[str, str]]:
@@ -88,17 +91,17 @@ def _split(fields: dict[str, str]) -> tuple[list[str], dict[str, str]]:
 
 async def _approve(
     session: AsyncSession, case_id: str, case: Standing, decision: Decision, at: datetime
-) -> None:
+) -> bool:
     approval = await approvals.pending_of(session, case_id)
     approved = decision.name == "approve"
     if approval is None:
         if case.approval == ("approved" if approved else "rejected"):
-            return
+            return False
         raise ConflictError(
             f"Case {case_id} waits for no approval: there is nothing to {decision.name}."
             f" {_where(case, at)}"
         )
-    await approvals.decide(
+    return await approvals.decide(
         session, approval, approved=approved, by=decision.by, reason=decision.reason, at=at
     )
 

@@ -37,14 +37,14 @@ async def once(
         .on_conflict_do_nothing()
         .returning(col(Effect.key))
     )
-    if (await session.execute(statement)).scalar_one_or_none() is None:
+    if (await session.exec(statement)).scalar_one_or_none() is None:
         stored = (await session.exec(select(Effect).where(Effect.key == request.key))).one()
         if stored.request_sha256 != asked:
             raise ConflictError(f"The effect {request.key} was asked for with other content.")
         return stored.result
     result = await effect()
     if result:
-        await session.execute(
+        await session.exec(
             update(Effect).where(col(Effect.key) == request.key).values(result=result)
         )
     return result

@@ -78,7 +78,7 @@ async def remember(session: AsyncSession, arrival: Arrival) -> bool:
         .on_conflict_do_nothing()
         .returning(col(Inbox.id))
     )
-    if (await session.execute(statement)).scalar_one_or_none() is not None:
+    if (await session.exec(statement)).scalar_one_or_none() is not None:
         return True
     query = select(Inbox.sha256).where(
         Inbox.channel == arrival.channel, Inbox.event_id == arrival.event_id
@@ -132,7 +132,7 @@ async def _insert(session: AsyncSession, order: Order, case_id: str, at: datetim
         .on_conflict_do_nothing()
         .returning(col(SalesOrder.id))
     )
-    found: int | None = (await session.execute(statement)).scalar_one_or_none()
+    found: int | None = (await session.exec(statement)).scalar_one_or_none()
     return found
 
 

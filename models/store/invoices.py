@@ -35,7 +35,7 @@ async def next_number(session: AsyncSession, company: Company, year: int) -> int
         )
         .returning(col(InvoiceCounter.last))
     )
-    number: int = (await session.execute(statement)).scalar_one()
+    number: int = (await session.exec(statement)).scalar_one()
     return number
 
 
@@ -181,7 +181,7 @@ async def open_item(session: AsyncSession, invoice_id: int) -> OpenItem:
 
 async def set_due_date(session: AsyncSession, invoice_id: int, due_date: date) -> None:
     """Record when the open item is due."""
-    await session.execute(
+    await session.exec(
         update(OpenItem).where(col(OpenItem.invoice_id) == invoice_id).values(due_date=due_date)
     )
 

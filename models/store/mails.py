@@ -48,7 +48,7 @@ async def intend(
         )
         .on_conflict_do_nothing()
     )
-    await session.execute(statement)
+    await session.exec(statement)
     query = select(OutgoingMail).where(OutgoingMail.key == key).with_for_update()
     return (await session.exec(query)).one()
 
@@ -61,17 +61,15 @@ async def find(session: AsyncSession, key: str) -> OutgoingMail | None:
 async def try_guard(session: AsyncSession, key: str) -> bool:
     """Take the right to send this mail until the transaction ends; False if another has it."""
     lock = func.pg_try_advisory_xact_lock(func.hashtextextended(f"mail:{key}", 0))
-    return bool((await session.execute(select(lock))).scalar_one())
+    return bool((await session.exec(select(lock))).one())
 
 
 async def mark_handing_over(session: AsyncSession, key: str, at: datetime) -> None:
     """Mark the hand-over, right before the irreversible byte."""
-    await session.execute(
+    await session.exec(
         update(OutgoingMail)
         .where(col(OutgoingMail.key) == key)
-        .values(
-            state=HANDING_OVER, attempts=col(OutgoingMail.attempts) + 1, handing_over_at=at
-        )
+        .values(state=HANDING_OVER, attempts=col(OutgoingMail.attempts) + 1, handing_over_at=at)
     )
 
 
@@ -83,7 +81,7 @@ async def settle(session: AsyncSession, key: str, state: str, outcome: str, at: 
         .values(state=state, outcome=outcome, settled_at=at if state == SENT else None)
         .returning(col(OutgoingMail.case_id), col(OutgoingMail.kind))
     )
-    changed = (await session.execute(statement)).one_or_none()
+    changed = (await session.exec(statement)).one_or_none()
     if changed and state in {SENT, FAILED}:
         case_id, kind = changed
         words = f"Mail {kind} was sent" if state == SENT else f"Mail {kind} was not sent: {outcome}"

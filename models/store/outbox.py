@@ -32,7 +32,7 @@ async def tell(
     session.add(row)
     await session.flush()
     if not after:
-        await session.execute(select(func.pg_notify(CHANNEL, "")))
+        await session.exec(select(func.pg_notify(CHANNEL, "")))
     if row.id is None:  # pragma: no cover - the flush gave it one
         raise RuntimeError("the outbox row has no id")
     return row.id
@@ -55,13 +55,13 @@ async def lease(
         .values(due_at=at + duration, attempts=col(Outbox.attempts) + 1)
         .returning(Outbox)
     )
-    rows = (await session.execute(statement)).scalars().all()
+    rows = (await session.exec(statement)).scalars().all()
     return sorted(rows, key=lambda row: row.id or 0)
 
 
 async def postpone(session: AsyncSession, outbox_id: int, until: datetime, error: str) -> None:
     """Try a row again later, and remember why it was not delivered."""
-    await session.execute(
+    await session.exec(
         update(Outbox)
         .where(col(Outbox.id) == outbox_id)
         .values(due_at=until, last_error=error[:500])
@@ -70,7 +70,7 @@ async def postpone(session: AsyncSession, outbox_id: int, until: datetime, error
 
 async def mark_delivered(session: AsyncSession, outbox_id: int, at: datetime) -> None:
     """Note that the workflow knows it."""
-    await session.execute(
+    await session.exec(
         update(Outbox)
         .where(col(Outbox.id) == outbox_id, col(Outbox.delivered_at).is_(None))
         .values(delivered_at=at)
@@ -89,8 +89,8 @@ async def open_cases(session: AsyncSession, before: datetime) -> list[str]:
 
 async def tell_forgotten_payments(session: AsyncSession, at: datetime) -> int:
     """Queue payments again that a case was told of ten minutes ago and has not looked at."""
-    rows = await session.execute(_FORGOTTEN, {"before": at - timedelta(minutes=10)})
-    found = rows.all()
+    connection = await session.connection()
+    found = (await connection.execute(_FORGOTTEN, {"before": at - timedelta(minutes=10)})).all()
     for case_id, payment_id in found:
         await tell(session, case_id, "payment_received", at, payment_id=payment_id)
     return len(found)

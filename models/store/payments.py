@@ -90,7 +90,7 @@ async def _insert(session: AsyncSession, receipt: Receipt, at: datetime) -> tupl
         "customer_id": receipt.customer_id,
     }
     statement = insert(Payment).values(**values).on_conflict_do_nothing().returning(col(Payment.id))
-    payment_id = (await session.execute(statement)).scalar_one_or_none()
+    payment_id = (await session.exec(statement)).scalar_one_or_none()
     query = select(Payment).where(
         Payment.provider == receipt.provider, Payment.transaction_id == receipt.transaction_id
     )
@@ -130,9 +130,7 @@ async def lock(session: AsyncSession, payment_id: int) -> Payment:
     return (await session.exec(query)).one()
 
 
-async def allocate(
-    session: AsyncSession, payment: Payment, case_id: str, at: datetime
-) -> Decimal:
+async def allocate(session: AsyncSession, payment: Payment, case_id: str, at: datetime) -> Decimal:
     """Settle the case's open item with a payment as far as it goes; return the amount settled.
 
     The caller holds the locks of the customer and the payment. What is left over stays
@@ -193,13 +191,13 @@ async def allocate(
 
 async def received(session: AsyncSession, case_id: str, currency: str) -> Decimal:
     """Return all money that came for a case in that currency."""
-    query = select(col(Payment.amount)).where(Payment.case_id == case_id, Payment.currency == currency)
+    query = select(col(Payment.amount)).where(
+        Payment.case_id == case_id, Payment.currency == currency
+    )
     return sum(await session.exec(query), Decimal(0))
 
 
-async def last_receipt_day(
-    session: AsyncSession, case_id: str, currency: str
-) -> date | None:
+async def last_receipt_day(session: AsyncSession, case_id: str, currency: str) -> date | None:
     """Return the day the last money for a case arrived; None if there was none."""
     query = select(func.max(Payment.valid_on)).where(
         Payment.case_id == case_id, Payment.currency == currency

@@ -56,7 +56,7 @@ async def create(
         .on_conflict_do_nothing()
         .returning(col(Task.id))
     )
-    created: int | None = (await session.execute(statement)).scalar_one_or_none()
+    created: int | None = (await session.exec(statement)).scalar_one_or_none()
     if created is not None and case_id is not None:
         history.note(session, case_id, at, "task_created", f"Task {created}: {title}", task=created)
     return created
@@ -84,7 +84,7 @@ async def finish(
 
 async def close_of_case(session: AsyncSession, case_id: str, at: datetime, outcome: str) -> None:
     """Close the follow-up tasks of a case that is over; tasks about money left over stay."""
-    await session.execute(
+    await session.exec(
         update(Task)
         .where(
             col(Task.case_id) == case_id,
@@ -142,7 +142,7 @@ async def raise_exception(
         "raised_at": at,
         "resolved_by": "",
     }
-    raised = await session.execute(
+    raised = await session.exec(
         insert(CaseException)
         .values(**values)
         .on_conflict_do_nothing()
@@ -169,9 +169,9 @@ async def resolve_step_failure(
         .values(resolved_at=at, resolved_by=by)
         .returning(col(CaseException.field))
     )
-    step: str | None = (await session.execute(statement)).scalars().first()
+    step: str | None = (await session.exec(statement)).scalars().first()
     if step is not None:
-        await session.execute(
+        await session.exec(
             update(Task)
             .where(
                 col(Task.case_id) == case_id,

@@ -61,3 +61,8 @@ def main() -> None:
         for problem in refused.problems:
             typer.echo(f"  {problem}", err=True)
         sys.exit(1)
+    except OSError as error:
+        if not error.filename:
+            raise
+        typer.echo(f"{error.filename}: {error.strerror}.", err=True)
+        sys.exit(1)

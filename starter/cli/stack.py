@@ -92,6 +92,9 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
 
 def migrate(context: typer.Context) -> None:
     """Bring the database's schema to the newest version."""
+    from asyncpg import PostgresError  # noqa: PLC0415 - slow to import
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - slow to import
+
     from starter.stack import migrate as migrations  # noqa: PLC0415 - brings SQLAlchemy along
     from starter.stack.environment import settings_of  # noqa: PLC0415 - reads every setting
 
@@ -99,9 +102,10 @@ def migrate(context: typer.Context) -> None:
     try:
         asyncio.run(migrations.upgrade(settings))
         current, _ = asyncio.run(migrations.versions(settings))
-    except (OSError, TimeoutError) as error:
+    except (OSError, TimeoutError, SQLAlchemyError, PostgresError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RefusedError(
-            "The database cannot be reached: start it (`zahltag up`), or correct "
+            f"The database cannot be migrated ({reason}): start it (`zahltag up`), or correct "
             "ZAHLTAG_DATABASE_URL."
         ) from error
     typer.echo(f"The schema is at version {current}.")

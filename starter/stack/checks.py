@@ -47,16 +47,17 @@ async def check_database(settings: Settings) -> list[Check]:
                 remedy="start it (`zahltag up`), or correct ZAHLTAG_DATABASE_URL",
             )
         ]
+    checks = []
     try:
-        version = connection.get_server_version()
-        checks = [
+        version = int(await connection.fetchval("show server_version_num"))
+        checks.append(
             Check(
                 "database",
-                version.major >= 15,
-                f"PostgreSQL {version.major}.{version.minor} answers",
+                version >= 150_000,
+                f"PostgreSQL {version // 10_000}.{version % 10_000} answers",
                 "Zahltag needs PostgreSQL 15 or newer",
             )
-        ]
+        )
         current, newest = await migrate.versions(settings)
         up_to_date = current is not None and current == newest
         checks.append(
@@ -69,6 +70,15 @@ async def check_database(settings: Settings) -> list[Check]:
         )
         if up_to_date:
             checks += await _facts(connection)
+    except asyncpg.PostgresError as error:
+        checks.append(
+            Check(
+                "schema",
+                ok=False,
+                finding=f"the schema is not as it should be: {_reason(error)}",
+                remedy="run `zahltag migrate`, with an account that may read the tables",
+            )
+        )
     finally:
         await connection.close(timeout=5)
     return checks

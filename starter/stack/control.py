@@ -21,7 +21,7 @@ from starter.stack.table import ProcessSpec, table
 
 # How long `up` waits while nothing moves. A database that recovers from a crash moves: it logs.
 PATIENCE = 120.0
-HOPELESS_AFTER = 5
+HOPELESS_AFTER = 4
 SPAWN_EVERY = 4.0
 STOP_PATIENCE = 180.0
 

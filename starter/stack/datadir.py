@@ -72,9 +72,12 @@ class DataDir:
     def create(self) -> None:
         """Make what is missing, private to this user, and the secrets with it."""
         try:
-            for directory in (self.path, self.run, *self._folders()):
-                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.path.chmod(0o700)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not any(self.path.iterdir()):
+                # A directory that holds other things keeps its mode: it may not be ours alone.
+                self.path.chmod(0o700)
+            for directory in (self.run, *self._folders()):
+                directory.mkdir(mode=0o700, exist_ok=True)
             for name, make in SECRETS.items():
                 if not self._secret(name).exists():
                     write_whole(self._secret(name), make())
@@ -123,7 +126,7 @@ class DataDir:
 
     def lock(self, patience: float = 0) -> IO[bytes] | None:
         """Take the stack for ourselves; ``None`` while a supervisor (or ``down``) has it."""
-        file = (self.run / "supervisor.lock").open("ab")
+        file = _private(self.run / "supervisor.lock")
         deadline = time.monotonic() + patience
         while True:
             try:
@@ -141,7 +144,7 @@ class DataDir:
         path = self.log(name)
         if path.exists() and path.stat().st_size > LOG_LIMIT:
             path.replace(path.with_suffix(".log.1"))
-        return path.open("ab")
+        return _private(path)
 
     def _folders(self) -> list[Path]:
         return [self.path / name for name in ("logs", "mailbox", "secrets", "temporal")]
@@ -164,6 +167,10 @@ class DataDir:
             f"{' or '.join(map(str, OUTSIDE))} can be used by another account: "
             "start Zahltag as an ordinary user."
         )
+
+
+def _private(path: Path) -> IO[bytes]:
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "ab")
 
 
 def write_whole(path: Path, text: str) -> None:

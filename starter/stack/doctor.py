@@ -14,7 +14,8 @@ from domain.errors import RefusedError
 from starter.stack import control
 from starter.stack.checks import Check, check_database, check_mail, check_temporal
 from starter.stack.datadir import DataDir
-from starter.stack.environment import is_external, settings_of
+from starter.stack.environment import PORTS_FILE, is_external, settings_of
+from starter.stack.ports import is_free
 
 ENOUGH_SPACE = 1024**3
 
@@ -41,7 +42,7 @@ async def _embedded(data: DataDir) -> AsyncIterator[Check]:
     )
     if not writable:
         return
-    for place in {data.path, data.cluster().home}:
+    for place in dict.fromkeys((data.path, data.cluster().home)):
         free = shutil.disk_usage(place).free if place.exists() else ENOUGH_SPACE
         yield Check(
             f"disk space of {place}",
@@ -50,13 +51,25 @@ async def _embedded(data: DataDir) -> AsyncIterator[Check]:
             "free at least 1 GB: a full disk stops the database",
         )
     found = await control.status(data)
-    for note in found.notes:
-        yield Check("ports", ok=True, finding=note)
+    for name in taken_ports(data, found):
+        yield Check(
+            f"port of {name}",
+            ok=False,
+            finding=f"another program listens on the port of {name}",
+            remedy="`zahltag down`, then `zahltag up` chooses another port and names it",
+        )
     for process in (found.supervisor, *found.processes):
         state = "is healthy" if process.healthy else "runs, but gives no answer"
         yield Check(
-            process.name,
+            f"process {process.name}",
             process.healthy,
             f"{process.name} {state if process.pid else 'does not run'}",
             f"`zahltag up` starts it; {data.log(process.name)} says why it ended",
         )
+
+
+def taken_ports(data: DataDir, found: control.StackStatus) -> list[str]:
+    """The servers that do not run and whose remembered port somebody else has now."""
+    idle = {process.name for process in found.processes if not process.pid}
+    ports = data.read(PORTS_FILE)
+    return sorted(name for name in idle & set(ports) if not is_free(ports[name]))

@@ -68,7 +68,8 @@ class Cluster:
             "log_line_prefix": "%m [%p] ",
             "fsync": "on" if self.fsync else "off",
             "full_page_writes": "on" if self.fsync else "off",
-            "synchronous_commit": "on" if self.fsync else "off",
+            # Even without fsync what was acknowledged outlives kill -9: the system has it by then.
+            "synchronous_commit": "on",
         }
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         return [str(self.binaries / "postgres"), "-D", str(self.data), *options]
@@ -103,10 +104,11 @@ def initialise(cluster: Cluster, password: str) -> None:
     """Make the cluster and its database, whole or not at all; nothing happens if it is there."""
     if cluster.data.exists():
         return
-    new = cluster.home / "cluster.new"
-    shutil.rmtree(new, ignore_errors=True)
-    secret = cluster.home / "password.new"
-    secret.unlink(missing_ok=True)
+    for leftover in cluster.home.glob("*.new"):
+        shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink()
+    # Names of our own: the helper of a supervisor that was killed may still be writing to its.
+    new = cluster.home / f"cluster-{os.getpid()}.new"
+    secret = cluster.home / f"password-{os.getpid()}.new"
     with os.fdopen(os.open(secret, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
         file.write(password)
     cluster.account.own(secret)

@@ -75,7 +75,6 @@ class Supervisor:
     def _prepare(self) -> list[ProcessSpec]:
         """Make the data directory, the ports and the table; end strangers under our mark."""
         self._data.create()
-        self._data.cluster(fsync=Settings().pg_fsync == "on", create=True)
         held = {name for name, record in self._state.processes.items() if record.ref.alive()}
         if "temporal" in held:
             held.add("temporal_ui")
@@ -86,6 +85,10 @@ class Supervisor:
         for note in self._state.notes:
             log.warning(note)
         specs = table()(self._data, ports)
+        if any(spec.name == "postgres" for spec in specs):
+            # How the server is started depends on where its home could be made.
+            self._data.cluster(fsync=Settings().pg_fsync == "on", create=True)
+            specs = table()(self._data, ports)
         end_unrecorded(self._data, self._state)
         old = self._state.processes
         self._state.processes = {spec.name: old.get(spec.name, Record()) for spec in specs}

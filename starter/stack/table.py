@@ -86,7 +86,7 @@ def servers_only(data: DataDir, ports: dict[str, int]) -> list[ProcessSpec]:
             environment={**os.environ, MARKER: marker("temporal", data.path)},
             healthy=lambda _pid: temporal.answers(ui),
             address=address,
-            settle=partial(temporal.ensure_retention, address, ui),
+            settle=partial(temporal.settle, address, ui),
             patience=15,
         ),
         python(

@@ -55,27 +55,47 @@ async def answers(ui: str) -> bool:
     return status == 200
 
 
-async def ensure_retention(address: str, ui: str) -> None:
-    """Let closed cases be seen for 90 days; the server keeps that in its database."""
-    if await _retention_days(ui) >= RETENTION_DAYS:
-        return
+async def settle(address: str, ui: str) -> None:
+    """Bring the namespace to what we need: 90 days of closed cases, every search attribute.
+
+    The server keeps both in its database. It registers the attributes of its command line only
+    when the database is new, so those that a later version adds are made here.
+    """
+    days, known = await _namespace(ui)
+    if days < RETENTION_DAYS:
+        await _operator(address, "namespace", "update", "--retention", f"{RETENTION_DAYS}d")
+    missing = [
+        part
+        for name, kind in SEARCH_ATTRIBUTES.items()
+        if name not in known
+        for part in ("--name", name, "--type", kind)
+    ]
+    if missing:
+        await _operator(address, "search-attribute", "create", *missing)
+    days, known = await _namespace(ui)
+    if days < RETENTION_DAYS or not known.issuperset(SEARCH_ATTRIBUTES):
+        raise RefusedError("Temporal did not take the retention or the search attributes")
+
+
+async def _operator(address: str, *words: str) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(program(), "operator", "namespace", "update", "--address", address),
-        *("--namespace", NAMESPACE, "--retention", f"{RETENTION_DAYS}d"),
+        *(program(), "operator", *words, "--address", address, "--namespace", NAMESPACE),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
     _, problem = await process.communicate()
-    if process.returncode or await _retention_days(ui) < RETENTION_DAYS:
-        raise RefusedError(f"Temporal does not keep cases for 90 days: {problem.decode()[-200:]}")
+    if process.returncode:
+        raise RefusedError(f"Temporal refused `{' '.join(words)}`: {problem.decode()[-200:]}")
 
 
-async def _retention_days(ui: str) -> float:
+async def _namespace(ui: str) -> tuple[float, frozenset[str]]:
+    """For how many days closed cases are kept, and which attributes there are."""
     status, body = await fetch(f"{ui}/api/v1/namespaces/{NAMESPACE}")
     if status != 200:
-        return 0
-    seconds = str(json.loads(body)["config"]["workflowExecutionRetentionTtl"])
-    return float(seconds.removesuffix("s")) / 86_400
+        raise RefusedError("Temporal does not describe its namespace")
+    config = json.loads(body)["config"]
+    days = float(str(config["workflowExecutionRetentionTtl"]).removesuffix("s")) / 86_400
+    return days, frozenset(config.get("customSearchAttributeAliases", {}).values())
 
 
 def _fetch(url: str, patience: float) -> tuple[int, bytes]:

@@ -18,7 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.settings import Settings
+from starter.stack import control
 from starter.stack.account import unprivileged
+from starter.stack.datadir import DataDir
+from starter.stack.environment import settings_of
 from starter.stack.ports import free_port
 from starter.stack.postgres import (
     DATABASE,
@@ -32,6 +36,7 @@ from starter.stack.postgres import (
     shut_down,
 )
 from starter.stack.processes import ProcessRef
+from starter.stack.table import TABLE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -102,6 +107,34 @@ async def throwaway_postgres() -> AsyncIterator[ThrowawayServer]:
         yield server
     finally:
         await asyncio.to_thread(_remove, cluster, process)
+
+
+@contextlib.asynccontextmanager
+async def running_stack(
+    directory: Path, table: str = "starter.stack.table:whole_stack"
+) -> AsyncIterator[Settings]:
+    """Run a stack of real processes in a directory; yields its settings, leaves no process.
+
+    ``starter.stack.table:servers_only`` is the table without worker, API and dispatcher. A cluster
+    that had to lie outside the directory is removed at the end, so a stack runs here once.
+    """
+    data = DataDir.at(directory)
+    before = {name: os.environ.get(name) for name in (TABLE_VARIABLE, "ZAHLTAG_PG_FSYNC")}
+    os.environ.update({TABLE_VARIABLE: table, "ZAHLTAG_PG_FSYNC": "off"})
+    try:
+        await control.up(data, lambda _line: None)
+        yield settings_of(data)
+    finally:
+        await asyncio.to_thread(_dispose, data)
+        for name, text in before.items():
+            os.environ.pop(name, None) if text is None else os.environ.update({name: text})
+
+
+def _dispose(data: DataDir) -> None:
+    control.down(data)
+    home = data.cluster().home
+    if not home.is_relative_to(data.path):
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _bases() -> list[Path]:

@@ -1,0 +1,69 @@
+"""Puts the API together: layers, routes, and what a fresh installation starts with."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import structlog
+from fastapi import FastAPI
+
+from models.settings import Settings
+from models.store.database import Database
+from starter.api.auth import TokenGate
+from starter.api.errors import Guard, add_handlers
+from starter.api.limits import BodyLimit
+from starter.api.routes import ROUTERS
+from starter.api.services import Connect, Services, connect_when_needed, now
+from starter.channel_secrets import make_first_channels
+
+log = structlog.get_logger("api")
+
+RETRY_SECONDS = 2.0
+FIRST_START_SECONDS = 5.0
+
+
+def make_app(
+    settings: Settings, database: Database, temporal_client: Connect | None = None
+) -> FastAPI:
+    """Return the application. ``temporal_client`` gives a connected client when one is needed."""
+    connect = temporal_client or connect_when_needed(settings)
+    app = FastAPI(
+        title="Zahltag",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.services = Services(settings, database, connect)
+    for router in ROUTERS:
+        app.include_router(router)
+    add_handlers(app)
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(TokenGate, token=settings.api_token)
+    app.add_middleware(Guard)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Prepare a fresh installation; a database that is away does not keep the API from starting."""
+    preparing = asyncio.create_task(_prepare(app.state.services))
+    await asyncio.wait({preparing}, timeout=FIRST_START_SECONDS)
+    yield
+    preparing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await preparing
+
+
+async def _prepare(services: Services) -> None:
+    while True:
+        try:
+            await make_first_channels(services.database, services.settings, now())
+        except Exception as error:  # noqa: BLE001 - it must outlive every outage
+            log.warning("the first channels are not made yet", error=type(error).__name__)
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            return

@@ -1,0 +1,121 @@
+"""Cases: lists, one case with its problems and its timeline, and commands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from domain.errors import Problem, RefusedError
+from domain.order_case import Status
+from models.store import cases, history, tasks, views
+from models.store.decisions import Decision
+from models.tables import CaseException, History
+from starter.api.auth import Finance, Viewer
+from starter.api.inputs import Input, Name
+from starter.api.services import Json, Services, Uses
+from starter.api.shapes import money
+from starter.commands import Done, command_case
+
+router = APIRouter(prefix="/api/cases")
+
+
+class Correction(Input):
+    """Fields of the order and their right values."""
+
+    fields: dict[str, str] = Field(min_length=1, max_length=100)
+
+
+@router.get("")
+async def list_cases(
+    services: Uses, _: Viewer, status: Annotated[str | None, Query()] = None
+) -> list[Json]:
+    """Return all cases, or those with a status, oldest first."""
+    if status is not None and status not in [known.value for known in Status]:
+        allowed = ", ".join(Status)
+        raise RefusedError(
+            f"There is no status {status[:60]!r}; expected one of {allowed}.",
+            (Problem("status", f"one of {allowed}", status[:60]),),
+        )
+    async with services.database.transaction() as session:
+        rows = await views.cases(session, status)
+    return [
+        {
+            **row,
+            "amount_due": money(row["amount_due"], row["currency"]),
+            "total": money(row["total"], row["currency"]),
+        }
+        for row in rows
+    ]
+
+
+@router.get("/{case_id}")
+async def show_case(case_id: Name, services: Uses, _: Viewer) -> Json:
+    """Return one case: where it stands, what comes next, when and why, and what happened."""
+    async with services.database.transaction() as session:
+        case, customer_no = await cases.get(session, case_id)
+        problems = await tasks.exceptions_of(session, case_id)
+        timeline = await history.of_case(session, case_id)
+    return {
+        "id": case.id,
+        "status": case.status,
+        "payment_status": case.payment_status,
+        "fulfilment_status": case.fulfilment_status,
+        "return_status": case.return_status,
+        "accounting_status": case.accounting_status,
+        "order_no": case.order_no,
+        "customer_no": customer_no,
+        "invoice_no": case.invoice_no,
+        "amount_due": money(case.amount_due, case.currency),
+        "currency": case.currency,
+        "due_date": case.due_date,
+        "next_step": case.next_step,
+        "next_step_at": case.next_step_at,
+        "why": case.why,
+        "problems": [_problem(row) for row in problems],
+        "timeline": [_event(row) for row in timeline],
+    }
+
+
+@router.post("/{case_id}/correct")
+async def correct(case_id: Name, body: Correction, services: Uses, user: Finance) -> Json:
+    """Correct fields of an order that was not invoiced yet; the case is checked again."""
+    decision = Decision("correct", user.name, fields=body.fields)
+    return await _answer(services, await command_case(services, case_id, decision))
+
+
+@router.post("/{case_id}/retry")
+async def retry(case_id: Name, services: Uses, user: Finance) -> Json:
+    """Repeat the step that failed."""
+    return await _answer(
+        services, await command_case(services, case_id, Decision("retry", user.name))
+    )
+
+
+async def _answer(services: Services, done: Done) -> Json:
+    """Say what became of the command, and where the case stands now."""
+    async with services.database.transaction() as session:
+        case, _ = await cases.get(session, done.case_id)
+    return {
+        "case_id": done.case_id,
+        "known": done.known,
+        "effective": done.effective,
+        "message": done.message,
+        "status": case.status,
+        "next_step": case.next_step,
+    }
+
+
+def _problem(row: CaseException) -> Json:
+    return {
+        "field": row.field,
+        "expected": row.expected,
+        "found": row.found,
+        "kind": row.kind,
+        "owner": row.owner,
+    }
+
+
+def _event(row: History) -> Json:
+    return {"at": row.at, "actor": row.actor, "event": row.event, "text": row.text}

@@ -1,0 +1,57 @@
+"""What every route works with, made once per process, and handed to the routes by FastAPI."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from temporalio.client import Client
+
+from models.settings import Settings
+from models.store.database import Database
+from starter import temporal
+
+Json = dict[str, Any]
+Connect = Callable[[], Awaitable[Client]]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The settings, the database, and how to reach Temporal (which may be away)."""
+
+    settings: Settings
+    database: Database
+    temporal: Connect
+
+
+def connect_when_needed(settings: Settings) -> Connect:
+    """Return a function that connects to Temporal at its first success, then gives that client.
+
+    The client mends broken connections by itself; only the first one has to be asked for again.
+    """
+    lock, known = asyncio.Lock(), list[Client]()
+
+    async def client() -> Client:
+        async with lock:
+            if not known:
+                known.append(await temporal.connect(settings))
+        return known[0]
+
+    return client
+
+
+def now() -> datetime:
+    """Return the present instant."""
+    return datetime.now(UTC)
+
+
+def _of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+Uses = Annotated[Services, Depends(_of)]

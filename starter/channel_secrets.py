@@ -1,0 +1,68 @@
+"""The secrets of channels: made, checked for their form, and the channels of a first start."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from datetime import datetime
+
+from connectors.shops import SHOPS
+from domain.errors import Problem, RefusedError
+from models.settings import Settings
+from models.store import channels
+from models.store.database import Database
+from models.vault import Vault
+
+PAYMENTS = "payments"
+# Those who sign as Standard Webhooks says; the shops' own secrets are any text.
+_STANDARD = frozenset({"zahltag", PAYMENTS})
+_PREFIX = "whsec_"
+
+
+def sources() -> tuple[str, ...]:
+    """Return what a channel can be a connection to."""
+    return (*SHOPS, PAYMENTS)
+
+
+def new_secret(source: str) -> str:
+    """Make a secret of 32 random bytes in the form that the source wants."""
+    if source in _STANDARD:
+        return _PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+    return secrets.token_urlsafe(32)
+
+
+def check_secret(source: str, secret: str) -> None:
+    """Refuse a secret that could never verify a signature."""
+    expected = ""
+    if source in _STANDARD:
+        if not _is_standard(secret):
+            expected = "whsec_ and at least 16 bytes in base64"
+    elif len(secret) < 8 or not secret.isprintable():
+        expected = "at least 8 ordinary characters"
+    if expected:
+        raise RefusedError(
+            f"This cannot be the secret of a {source} channel: expected {expected}.",
+            (Problem("secret", expected),),
+        )
+
+
+def _is_standard(secret: str) -> bool:
+    try:
+        return secret.startswith(_PREFIX) and (
+            len(base64.b64decode(secret.removeprefix(_PREFIX), validate=True)) >= 16
+        )
+    except ValueError:
+        return False
+
+
+async def make_first_channels(database: Database, settings: Settings, at: datetime) -> None:
+    """Make one channel per source, named like it, on a fresh installation that has a key."""
+    if not settings.secret_key.get_secret_value():
+        return
+    vault = Vault(settings)
+    async with database.transaction() as session:
+        if await channels.list_all(session):
+            return
+        for source in sources():
+            sealed = vault.seal(new_secret(source))
+            await channels.add_if_absent(session, source, source, sealed, at)

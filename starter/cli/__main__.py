@@ -1,0 +1,5 @@
+"""``python -m starter.cli`` is ``zahltag``."""
+
+from starter.cli import main
+
+main()

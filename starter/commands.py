@@ -1,0 +1,116 @@
+"""A person's command about a case: stored with an outbox row first, then told to the workflow.
+
+What is stored takes effect even if nobody is there to hear it now: the outbox row is delivered as a
+signal after a short while unless the workflow has answered before. Repeating is safe: the update
+and the signal bear the same id, and a decision that was stored before changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import structlog
+from sqlmodel.ext.asyncio.session import AsyncSession
+from temporalio.exceptions import TemporalError
+
+from models.messages import Command, Progress
+from models.store import approvals, decisions, outbox
+from models.store.decisions import Decision
+from starter.api.services import Services, now
+
+SIGNALS = {
+    "correct": "correct_order",
+    "retry": "retry_step",
+    "approve": "approval",
+    "reject": "rejection",
+}
+PATIENCE = 10.0
+SAFETY_NET = timedelta(seconds=15)
+
+log = structlog.get_logger("commands")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a command. ``effective``: the case's workflow has taken it."""
+
+    case_id: str
+    known: bool
+    effective: bool
+
+    @property
+    def message(self) -> str:
+        """Say it in one sentence."""
+        if self.known:
+            return "This was known; nothing was changed."
+        if self.effective:
+            return "Stored, and the case has taken it."
+        return "Stored; it takes effect as soon as a worker runs."
+
+
+async def command_case(services: Services, case_id: str, decision: Decision) -> Done:
+    """Store a decision about a case and tell its workflow."""
+    at = now()
+    async with services.database.transaction() as session:
+        if not await decisions.store(session, case_id, decision, at):
+            return Done(case_id, known=True, effective=True)
+        command, row_id = await _promise(session, case_id, decision, at)
+    return await _carry_out(services, case_id, decision.name, command, row_id)
+
+
+async def decide_approval(services: Services, approval_id: int, decision: Decision) -> Done:
+    """Store the decision of an approval and tell its case; the same decision again is known."""
+    at, approved = now(), decision.name == "approve"
+    async with services.database.transaction() as session:
+        approval = await approvals.get(session, approval_id)
+        new = await approvals.decide(
+            session,
+            approval,
+            approved=approved,
+            by=decision.by,
+            reason=decision.reason,
+            at=at,
+        )
+        if not new:
+            return Done(approval.case_id, known=True, effective=True)
+        command, row_id = await _promise(session, approval.case_id, decision, at)
+    return await _carry_out(services, approval.case_id, decision.name, command, row_id)
+
+
+async def _promise(
+    session: AsyncSession, case_id: str, decision: Decision, at: datetime
+) -> tuple[Command, int]:
+    """Queue the signal. The command says only that there is a decision: its values are stored."""
+    command = Command(id=f"{decision.name}-{uuid4()}", stored=True, by=decision.by)
+    row_id = await outbox.tell(
+        session,
+        case_id,
+        SIGNALS[decision.name],
+        at,
+        after=SAFETY_NET,
+        id=command.id,
+        stored=command.stored,
+        by=command.by,
+    )
+    return command, row_id
+
+
+async def _carry_out(
+    services: Services, case_id: str, name: str, command: Command, row_id: int
+) -> Done:
+    """Tell the workflow and wait for its answer; without one the outbox row tells it later."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            client = await services.temporal()
+            await client.get_workflow_handle(case_id).execute_update(
+                name, command, id=command.id, result_type=Progress
+            )
+    except (TemporalError, TimeoutError, OSError, RuntimeError) as error:
+        log.warning("not taken yet", case=case_id, command=name, error=type(error).__name__)
+        return Done(case_id, known=False, effective=False)
+    async with services.database.transaction() as session:
+        await outbox.mark_delivered(session, row_id, now())
+    return Done(case_id, known=False, effective=True)

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench fmt lock
+.PHONY: help setup demo test check bench fmt lock histories
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ fmt: setup ## format the code and mend what can be mended
 
 lock: setup ## write the lock file anew after a change of dependencies
 	@$(BIN)/python .ci/lock_is_current.py --write
+
+histories: setup ## record the committed workflow histories anew, after a deliberate change
+	@ZAHLTAG_RECORD_HISTORIES=1 $(BIN)/pytest -q tests/workflows/test_replay.py -k fresh
 
 bench: setup ## measure what an order costs
 	@$(BIN)/python bench/run.py

@@ -71,7 +71,9 @@ async def main() -> None:
     database, mailer = Database.connect(settings), SmtpMailer(settings)
     client = await connect(settings)
     async with make_worker(client, Services(database, mailer, settings)):
-        alive = asyncio.create_task(beat(settings.heartbeat_file)) if settings.heartbeat_file else None
+        alive = (
+            asyncio.create_task(beat(settings.heartbeat_file)) if settings.heartbeat_file else None
+        )
         await stop.wait()
         if alive:
             alive.cancel()

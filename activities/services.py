@@ -1,4 +1,4 @@
-"""What activities work with, made once per worker process, and how their refusals reach workflows."""
+"""What activities work with, and how their refusals reach workflows."""
 
 from __future__ import annotations
 

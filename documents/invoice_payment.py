@@ -18,9 +18,7 @@ def payment_view(invoice: Invoice, words: Labels, form: Formats) -> dict[str, An
     if invoice.totals.payable <= 0:
         return _settled(invoice, words, form)
     amount = form.money(invoice.totals.payable, invoice.currency)
-    at_once = invoice.due_date <= invoice.issue_date
-    sentence = words.please_pay_now if at_once else words.please_pay
-    text = sentence.format(amount=amount, date=form.day(invoice.due_date))
+    text = words.please_pay.format(amount=amount, date=form.day(invoice.due_date))
     if invoice.totals.prepaid:
         prepaid = form.money(invoice.totals.prepaid, invoice.currency)
         text = f"{words.paid_part.format(amount=prepaid)} {text}"

@@ -89,6 +89,6 @@ def _tax_table(invoice: Invoice, words: Labels, form: Formats) -> dict[str, Any]
         rows.append([words.rounding, "", "", form.amount(rounding, currency)])
     return {
         "title": words.included,
-        "head": [words.tax_rate, words.share_net, words.share_tax, words.share_gross],
+        "head": [words.tax_rate, words.share_net, words.tax_rate, words.share_gross],
         "rows": rows,
     }

@@ -1,7 +1,7 @@
 """Every word of the documents in both languages, in one place.
 
-A dataclass rather than a catalogue file: a label that is missing in one language, or misspelt
-where it is used, is a type error. Braces are filled by ``str.format`` with ready-made text.
+A label missing in one language, or misspelt where it is used, is a type error: that is why this is
+no catalogue file. Braces are filled by ``str.format`` with ready-made text.
 """
 
 from __future__ import annotations
@@ -55,7 +55,6 @@ class Labels:
     total: str
     included: str
     share_net: str
-    share_tax: str
     share_gross: str
     prepaid: str
     prepaid_on: str
@@ -68,7 +67,6 @@ class Labels:
     nothing_to_pay: str
     credited: str
     please_pay: str
-    please_pay_now: str
     recipient: str
     reference: str
     scan: str
@@ -132,7 +130,6 @@ GERMAN = Labels(
     total="Gesamtbetrag",
     included="Enthaltene Umsatzsteuer",
     share_net="Netto",
-    share_tax="USt.",
     share_gross="Brutto",
     prepaid="Bereits gezahlt",
     prepaid_on="Bereits gezahlt am {date}",
@@ -145,7 +142,6 @@ GERMAN = Labels(
     nothing_to_pay="Es ist nichts zu zahlen.",
     credited="Es ist nichts zu zahlen; was Sie bezahlt haben, verrechnen oder erstatten wir.",
     please_pay="Bitte überweisen Sie {amount} ohne Abzug bis zum {date}.",
-    please_pay_now="Bitte überweisen Sie {amount} sofort und ohne Abzug.",
     recipient="Empfänger",
     reference="Verwendungszweck",
     scan="Mit der Banking-App\nscannen und bezahlen",
@@ -212,7 +208,6 @@ ENGLISH = Labels(
     total="Total",
     included="VAT included",
     share_net="Net",
-    share_tax="VAT",
     share_gross="Gross",
     prepaid="Already paid",
     prepaid_on="Already paid on {date}",
@@ -225,7 +220,6 @@ ENGLISH = Labels(
     nothing_to_pay="There is nothing to pay.",
     credited="There is nothing to pay; what you have paid will be set off or refunded.",
     please_pay="Please transfer {amount} without deduction by {date}.",
-    please_pay_now="Please transfer {amount} at once, without deduction.",
     recipient="Payee",
     reference="Reference",
     scan="Scan with your\nbanking app to pay",

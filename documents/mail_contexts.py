@@ -8,62 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from documents.epc import epc_payload
-from documents.formatting import Formats, iban_groups
+from documents.formatting import Formats
 from documents.labels import Labels
+from documents.mail_base import Details, Reader, Values, bank_details
 from domain.company import Company
 from domain.invoice import Invoice
-from domain.order import Order
-
-Details = list[tuple[str, str]]
-Values = dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Who reads: ``name`` for the salutation (may be empty), ``language`` ``de`` or ``en``."""
-
-    name: str
-    language: str
-    country: str = ""
-
-    @classmethod
-    def of_invoice(cls, invoice: Invoice) -> Reader:
-        """Return the person the invoice is addressed to, else the company."""
-        buyer = invoice.buyer
-        return cls(buyer.address.name or buyer.name, invoice.language, buyer.address.country)
-
-    @classmethod
-    def of_order(cls, order: Order, language: str) -> Reader:
-        """Return the person who ordered, else the company."""
-        name = order.billing.name or order.buyer.name or order.billing.company
-        return cls(name, language, order.billing.country)
-
-
-class MailContext(Protocol):
-    """One kind of mail with its values."""
-
-    KIND: ClassVar[str]
-
-    @property
-    def company(self) -> Company:
-        """The company that writes."""
-
-    @property
-    def reader(self) -> Reader:
-        """Whom it writes to."""
-
-    @property
-    def template(self) -> str:
-        """The template's file name without its ending."""
-
-    def values(self, form: Formats) -> Values:
-        """Return the names the template may use; ``""`` is false there."""
-
-    def details(self, words: Labels, form: Formats) -> Details:
-        """Return the table below the text, label and value; empty values are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +64,7 @@ class InvoiceMail:
             return details
         amount = form.money(invoice.totals.payable, invoice.currency)
         details += [(words.payable, amount), (words.due, form.day(invoice.due_date))]
-        return details + _bank(self.company, invoice.remittance, words)
+        return details + bank_details(self.company, invoice.remittance, words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +137,7 @@ class PaymentRescueMail:
     def details(self, words: Labels, form: Formats) -> Details:
         """Return the bank transfer; the order number is its reference."""
         amount = (words.amount, form.money(self.amount, self.currency))
-        return [amount, *_bank(self.company, self.order_no, words)]
+        return [amount, *bank_details(self.company, self.order_no, words)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +171,7 @@ class DueDateChangedMail:
         return [
             (words.payable, form.money(self.amount, self.currency)),
             (words.due, form.day(self.due_date)),
-            *_bank(self.company, reference, words),
+            *bank_details(self.company, reference, words),
         ]
 
 
@@ -254,12 +206,3 @@ class CancellationMail:
             (words.number, self.invoice_no),
             (words.cancellation_number, self.cancellation_no),
         ]
-
-
-def _bank(company: Company, reference: str, words: Labels) -> Details:
-    return [
-        (words.recipient, company.name),
-        ("IBAN", iban_groups(company.iban)),
-        ("BIC", company.bic),
-        (words.reference, reference),
-    ]

@@ -19,14 +19,13 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from documents.formatting import formats
 from documents.labels import labels
+from documents.mail_base import MailContext, Reader
 from documents.mail_contexts import (
     CancellationMail,
     DueDateChangedMail,
     InvoiceMail,
-    MailContext,
     PaymentConfirmationMail,
     PaymentRescueMail,
-    Reader,
 )
 from documents.mail_message import Attachment, MailContent, build_message
 from domain.company import Company

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -73,24 +73,50 @@ def build_invoice(
     stays off the document. ``language`` overrides the one the order suggests. The order passed
     validation; RefusedError if it cannot be priced at all.
     """
-    priced = price(order, zero_rate_reason(order, company))
-    totals = _prepaid(priced.totals, prepaid)
-    supplied, month_only = supply_date(order, company, issue_date, paid_on)
-    return Invoice(
+    particulars = _Particulars(
+        customer_no=customer_no,
         number=number,
-        type=DocumentType.INVOICE,
         issue_date=issue_date,
         due_date=due_date,
         terms_days=terms.days,
-        currency=order.currency,
         language=language or document_language(order),
+        paid_on=paid_on,
+    )
+    priced = price(order, zero_rate_reason(order, company))
+    priced = replace(priced, totals=_prepaid(priced.totals, prepaid))
+    return _assemble(order, company, priced, particulars)
+
+
+@dataclass(frozen=True, slots=True)
+class _Particulars:
+    """What neither the order nor the company says of an invoice."""
+
+    customer_no: str
+    number: str
+    issue_date: date
+    due_date: date
+    terms_days: int
+    language: str
+    paid_on: date | None
+
+
+def _assemble(order: Order, company: Company, priced: Priced, said: _Particulars) -> Invoice:
+    supplied, month_only = supply_date(order, company, said.issue_date, said.paid_on)
+    return Invoice(
+        number=said.number,
+        type=DocumentType.INVOICE,
+        issue_date=said.issue_date,
+        due_date=said.due_date,
+        terms_days=said.terms_days,
+        currency=order.currency,
+        language=said.language,
         seller=_seller(company),
-        buyer=_buyer(order, customer_no),
+        buyer=_buyer(order, said.customer_no),
         ship_to=_ship_to(order),
         lines=priced.lines,
         allowances=priced.allowances,
         taxes=priced.taxes,
-        totals=totals,
+        totals=priced.totals,
         order_reference=order.order_no,
         channel=order.channel,
         order_date=local_date(order.placed_at, company.time_zone),
@@ -98,14 +124,14 @@ def build_invoice(
         supply_month_only=month_only,
         iban=company.iban,
         bic=company.bic,
-        remittance=f"{number} {order.order_no}".strip()[:_REMITTANCE_LENGTH],
+        remittance=f"{said.number} {order.order_no}".strip()[:_REMITTANCE_LENGTH],
         gross_prices=order.price_mode is PriceMode.GROSS,
         sample=company.sample,
-        paid_on=paid_on,
+        paid_on=said.paid_on,
         payment_method=order.payment.method,
         buyer_note=order.note,
         deal_reference=order.deal_reference,
-        consumer_default_notice=_consumer_notice(order, company, totals),
+        consumer_default_notice=_consumer_notice(order, company, priced.totals),
         seller_footer=_footer(company),
         rounding_method=priced.method,
     )
@@ -117,7 +143,6 @@ def build_cancellation(invoice: Invoice, number: str, issue_date: date) -> Invoi
     Quantities and sums are negated; unit prices stay positive (BR-27). Payments stay off it: what
     was paid is settled in the ledger.
     """
-    totals = invoice.totals
     return replace(
         invoice,
         number=number,
@@ -141,20 +166,24 @@ def build_cancellation(invoice: Invoice, number: str, issue_date: date) -> Invoi
             for item in invoice.allowances
         ),
         taxes=tuple(replace(tax, taxable=-tax.taxable, tax=-tax.tax) for tax in invoice.taxes),
-        totals=Totals(
-            lines=-totals.lines,
-            allowances=-totals.allowances,
-            charges=-totals.charges,
-            net=-totals.net,
-            tax=-totals.tax,
-            gross=-totals.gross,
-            prepaid=abs(totals.prepaid * 0),
-            rounding=-totals.rounding,
-            payable=-totals.charged,
-        ),
+        totals=_negated(invoice.totals),
         remittance=number,
         preceding_invoice=invoice.number,
         consumer_default_notice=False,
+    )
+
+
+def _negated(totals: Totals) -> Totals:
+    return Totals(
+        lines=-totals.lines,
+        allowances=-totals.allowances,
+        charges=-totals.charges,
+        net=-totals.net,
+        tax=-totals.tax,
+        gross=-totals.gross,
+        prepaid=totals.prepaid - totals.prepaid,
+        rounding=-totals.rounding,
+        payable=-totals.charged,
     )
 
 

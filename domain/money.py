@@ -17,11 +17,12 @@ CURRENCIES = frozenset(
     KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN
     NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK
     SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS
-    VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG""".split()
+    VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG""".split()  # noqa: SIM905 - a table is easier to read than a list of strings
 )
 _MINOR_UNITS = dict.fromkeys(
-    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), 0
-) | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
+    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(),  # noqa: SIM905
+    0,
+) | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)  # noqa: SIM905
 
 
 def minor_units(currency: str) -> int:
@@ -35,7 +36,7 @@ def round_amount(amount: Decimal, currency: str) -> Decimal:
 
 
 def parse_decimal(text: str) -> Decimal:
-    """Read a plain decimal number with a point; ValueError for anything else, NaN and 1e9 included."""
+    """Read a plain decimal number with a point; ValueError for anything else (NaN, 1e9)."""
     cleaned = text.strip()
     if not cleaned or not set(cleaned) <= set("+-.0123456789"):
         raise ValueError(f"not a decimal number: {text!r}")

@@ -48,19 +48,20 @@ def positions_of(order: Order) -> tuple[Position, ...]:
             found.append(Position(-discount.amount, discount.tax_rate, name))
     for discount in order.discounts:
         if discount.tax_rate is None and discount.amount:
-            left = sums_by_rate(p for p in found if not p.charge)
+            left = _sums((p for p in found if not p.charge), order.currency)
             if sum(left.values(), _ZERO) < discount.amount:
-                left = sums_by_rate(found)
+                left = _sums(found, order.currency)
             for rate, part in _split(discount.amount, left, order.currency):
                 found.append(Position(-part, rate, discount.name or DISCOUNT))
     return tuple(found)
 
 
-def sums_by_rate(positions: Iterable[Position]) -> dict[Decimal, Decimal]:
-    """Add up the unrounded amounts of each rate."""
+def _sums(positions: Iterable[Position], currency: str) -> dict[Decimal, Decimal]:
+    """Add up the rounded amounts of each rate."""
     sums: dict[Decimal, Decimal] = {}
     for position in positions:
-        sums[position.rate] = sums.get(position.rate, _ZERO) + position.exact
+        amount = round_amount(position.exact, currency)
+        sums[position.rate] = sums.get(position.rate, _ZERO) + amount
     return sums
 
 
@@ -96,7 +97,7 @@ def overdrawn(order: Order) -> tuple[Problem, ...]:
             f"{-left:f} {order.currency} more",
             owner="accounting",
         )
-        for rate, left in sums_by_rate(positions_of(order)).items()
+        for rate, left in _sums(positions_of(order), order.currency).items()
         if left < 0
     )
 
@@ -127,7 +128,7 @@ def _charges(order: Order, lines: tuple[Position, ...]) -> Iterator[Position]:
         if charge.tax_rate is not None:
             yield Position(amount, charge.tax_rate, name, charge=True)
             continue
-        for rate, part in _split(amount, sums_by_rate(lines), order.currency):
+        for rate, part in _split(amount, _sums(lines, order.currency), order.currency):
             yield Position(part, rate, name, charge=True)
 
 

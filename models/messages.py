@@ -59,7 +59,7 @@ class PaymentReceived(Message):
 
 
 class OrderChanged(Message):
-    """Signal: the shop sent a newer version of the order, stored already. ``outbox_id`` names it."""
+    """Signal: the shop sent a newer version of the order; ``outbox_id`` names the event."""
 
     outbox_id: str
 

@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     temporal_namespace: str = Field("default", description="one company, one namespace")
     task_queue: str = Field("zahltag", description="where workers take their work from")
     temporal_tls: bool = Field(
-        False, description="TLS without a client certificate (Cloud API key)"
+        default=False, description="TLS without a client certificate (Cloud API key)"
     )
     temporal_tls_cert: Path | None = Field(None, description="client certificate for mTLS (PEM)")
     temporal_tls_key: Path | None = Field(None, description="key of the client certificate (PEM)")

@@ -20,7 +20,7 @@ from models.settings import Settings
 
 
 async def connect(settings: Settings) -> Client:
-    """Connect to the Temporal of the settings: dev server, own cluster (mTLS) or Cloud (API key)."""
+    """Connect to the settings' Temporal: dev server, own cluster (mTLS) or Cloud (API key)."""
     api_key = settings.temporal_api_key.get_secret_value()
     return await Client.connect(
         settings.temporal_address,

@@ -17,7 +17,13 @@ import typer
 from domain.errors import RefusedError
 from starter.stack.datadir import DataDir
 
-MODULES = ("starter.cli.stack",)
+MODULES = tuple(
+    f"starter.cli.{name}"
+    for name in (
+        *("stack", "order", "case", "payment", "invoice", "mail", "customer", "task"),
+        *("exception", "approval", "ledger", "company", "channel"),
+    )
+)
 
 app = typer.Typer(
     name="zahltag",

@@ -20,7 +20,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from connectors.mailbox import ENVELOPE_HEADER, SUFFIX, mail_id, message_id_of, received_us
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
 MAX_BYTES = 25 * 1024 * 1024
@@ -62,7 +62,7 @@ class Folder:
             os.close(folder)
 
 
-class _Handler:
+class Handler:
     """Stores what arrives and knows who is still handing over."""
 
     def __init__(self, folder: Folder) -> None:
@@ -114,14 +114,16 @@ class _Connection(SMTP):
 
 
 @contextlib.asynccontextmanager
-async def serving(host: str, port: int, directory: Path) -> AsyncIterator[int]:
+async def serving(
+    host: str, port: int, directory: Path, handler: Callable[[Folder], Handler] = Handler
+) -> AsyncIterator[int]:
     """Run the mailbox within the current loop; yields the port (a free one for port 0)."""
-    handler = _Handler(Folder(directory))
+    handling = handler(Folder(directory))
     loop = asyncio.get_running_loop()
 
     def connection() -> _Connection:
         return _Connection(
-            handler,
+            handling,
             data_size_limit=MAX_BYTES,
             enable_SMTPUTF8=True,
             hostname="zahltag.mailbox",

@@ -74,7 +74,7 @@ def servers_only(data: DataDir, ports: dict[str, int]) -> list[ProcessSpec]:
     """PostgreSQL with its migrations, Temporal and the mailbox: what our own processes need."""
     given = stack_environment(data, ports)
     ui, address = given["ZAHLTAG_TEMPORAL_UI"], given["ZAHLTAG_TEMPORAL_ADDRESS"]
-    migrations = python("migrations", data, ports, "starter.stack.migrate", after=("postgres",))
+    migrations = python("migrations", data, ports, "starter.stack.prepare", after=("postgres",))
     return [
         _postgres(data, ports),
         migrations,

@@ -137,7 +137,6 @@ async def test_a_webhook_a_hundred_times_has_one_effect(
     )
     answers += [await api.webhook("zahltag", good_order, event="e1") for _ in range(50)]
     assert {answer.status_code for answer in answers} == {200}
-    assert sorted(answer.json()["outcome"] for answer in answers)[-1] == "new"
     assert [answer.json()["outcome"] for answer in answers].count("new") == 1
     counts = await api.counts()
     assert [counts[t] for t in ("inbox", "sales_order", "case_file", "outbox")] == [1, 1, 1, 1]

@@ -193,6 +193,9 @@ def test_everything_wrong_is_named_at_once() -> None:
         "shipping_lines[0].total",
     ]
 
+    with pytest.raises(RefusedError, match="status: expected text"):
+        WOO.read(document("woocommerce-ok") | {"status": ["on-hold"]}, channel="shop")
+
     dearer = document("woocommerce-ok")
     dearer["line_items"][0]["total"] = "99.00"
     with pytest.raises(

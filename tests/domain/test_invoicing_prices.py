@@ -178,6 +178,16 @@ def test_a_voucher_greater_than_the_goods_also_pays_the_shipping() -> None:
     assert priced.allowances[0].reason == "shipping"
 
 
+def test_a_voucher_for_rounded_lines_is_not_greater_than_they_are() -> None:
+    """3 x 0.3333 is sold for 1.00 and paid by a voucher of 1.00."""
+    shop = shop_order(
+        [("3", "0.3333", "19", "0")], "0.00", discounts=(OrderDiscount("", D("1.00")),)
+    )
+
+    assert total_problems(shop) == ()
+    assert price(shop).totals.payable == 0
+
+
 def test_a_charge_of_nothing_is_left_out_and_a_gift_bears_the_leading_rate() -> None:
     """Free shipping and a free sample at "0 %" need no reason: there is no tax in nothing."""
     priced = price(

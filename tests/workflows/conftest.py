@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from aiosmtpd.smtp import SMTP, Envelope, Session
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
@@ -64,7 +65,22 @@ async def house(
     """A house whose invariants are checked when the test is over."""
     assert settings.mailbox_dir
     queue = f"tests-{uuid.uuid4()}"
-    async with mailbox.serving("127.0.0.1", 0, settings.mailbox_dir) as port:
+    refuses, away = {"refused@brandt-soehne.example"}, asyncio.Event()
+
+    class Moody(mailbox.Handler):
+        """A mail server that does not know everybody, and is not always there."""
+
+        async def handle_RCPT(  # noqa: N802 - aiosmtpd finds the hook by this name
+            self, _server: SMTP, _session: Session, envelope: Envelope, to: str, _options: list[str]
+        ) -> str:
+            if away.is_set():
+                return "451 4.3.0 Come back later"
+            if to in refuses:
+                return f"550 5.1.1 <{to}> is unknown here"
+            envelope.rcpt_tos.append(to)
+            return "250 2.1.5 OK"
+
+    async with mailbox.serving("127.0.0.1", 0, settings.mailbox_dir, Moody) as port:
         own = settings.model_copy(update={"smtp_port": port, "task_queue": queue})
         mailer = SmtpMailer(own)
         services = Services(database, mailer, own)
@@ -74,7 +90,9 @@ async def house(
             wake, stop = asyncio.Event(), asyncio.Event()
             running = asyncio.create_task(dispatcher.run(wake, stop))
             channel = f"t{uuid.uuid4().hex[:8]}"
-            yield House(database, own, company, temporal.client, dispatcher, wake, channel)
+            yield House(
+                database, own, company, temporal.client, dispatcher, wake, channel, refuses, away
+            )
             stop.set()
             wake.set()
             await running

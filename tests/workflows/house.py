@@ -41,12 +41,16 @@ class House:
     dispatcher: Dispatcher
     wake: asyncio.Event
     channel: str
+    refuses: set[str]
+    away: asyncio.Event
 
     async def submit(self, sample: str, **changes: Any) -> str:
         """Take a sample order in (fields of the document changed); return its case id."""
         document = json.loads((SAMPLES / f"{sample}.json").read_text()) | changes
         body = json.dumps(document).encode()
-        event = SHOPS[sample.split("-")[0]].read(parse_document(body), channel=self.channel)
+        event = SHOPS[sample.split("-", maxsplit=1)[0]].read(
+            parse_document(body), channel=self.channel
+        )
         assert isinstance(event, OrderEvent)
         arrival = intake.Arrival(
             self.channel, f"event-{uuid.uuid4()}", "order", body, now(), "tests"

@@ -261,3 +261,50 @@ async def test_a_long_history_continues_as_new_and_loses_no_payment(house: House
     assert await house.ends(case_id) == "closed"
     assert len(runs) > 1
     assert await house.mails(case_id) == ["invoice", "payment_confirmation"]
+
+
+async def test_a_refused_mail_becomes_a_task_and_is_retried(house: House) -> None:
+    """The server refuses the address for good: an exception with a task; retry resumes there."""
+    buyer = {"name": "K. Brandt", "email": "refused@brandt-soehne.example", "language": "de"}
+    case_id = await house.submit("zahltag-paid", buyer=buyer)
+    failed = await house.reaches(case_id, "needs_retry")
+    assert failed.needs_attention
+    (problem,) = await house.problems(case_id)
+    assert (problem.kind, problem.field) == ("step_failed", "send_email")
+    assert "refused@" not in problem.found
+    assert await house.mails(case_id) == []
+
+    house.refuses.clear()
+    await house.decide(case_id, "retry")
+
+    assert await house.ends(case_id) == "closed"
+    assert await house.mails(case_id) == ["invoice"]
+    assert [task.status for task in await house.tasks(case_id)] == ["done"]
+
+
+async def test_the_mail_server_is_away_for_a_while(house: House) -> None:
+    """Nothing is recorded as sent; when the server is back, the mail goes out once."""
+    house.away.set()
+    case_id = await house.submit("zahltag-paid")
+
+    async def invoiced() -> bool | None:
+        return (await house.case(case_id)).invoice_no is not None or None
+
+    await eventually(invoiced)
+    await asyncio.sleep(1)
+    assert "mail_sent" not in {line.event for line in await house.history(case_id)}
+
+    house.away.clear()
+
+    assert await house.ends(case_id) == "closed"
+    assert await house.mails(case_id) == ["invoice"]
+
+
+async def test_a_test_order_and_a_cancelled_one_make_no_invoice(house: House) -> None:
+    """A test order waits for a person; an order that the shop cancelled closes by itself."""
+    test = await house.submit("zahltag-test-order")
+    await house.reaches(test, "needs_correction")
+    cancelled = await house.submit("zahltag-ok", cancelled=True)
+
+    assert await house.ends(cancelled) == "cancelled"
+    assert await house.mails(cancelled) == []

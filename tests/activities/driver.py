@@ -1,0 +1,121 @@
+"""Runs a case's steps directly, without Temporal: what an activity does, seen by itself."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from activities.case import CaseActivities
+from activities.customer import CustomerActivities
+from activities.email import EmailActivities
+from activities.invoice import InvoiceActivities
+from activities.payments import PaymentActivities
+from activities.services import Services
+from activities.tasks import TaskActivities
+from connectors.shops import SHOPS
+from connectors.shops.port import OrderEvent, parse_document
+from domain.order_case import Step
+from models.messages import Progress, StepRequest
+from models.store import cases, company, intake, payments
+from models.store.payments import Receipt
+
+SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "orders"
+NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+
+
+@dataclass
+class Driver:
+    """One database and mailbox; ``at`` is the workflow's time."""
+
+    services: Services
+    at: datetime = NOW
+
+    async def submit(self, sample: str, **changes: Any) -> str:
+        """Take a sample order in; return its case id."""
+        document = json.loads((SAMPLES / f"{sample}.json").read_text()) | changes
+        body = json.dumps(document).encode()
+        event = SHOPS[sample.split("-", maxsplit=1)[0]].read(
+            parse_document(body), channel="zahltag"
+        )
+        assert isinstance(event, OrderEvent)
+        arrival = intake.Arrival("zahltag", str(uuid.uuid4()), "order", body, self.at, "tests")
+        async with self.services.database.transaction() as session:
+            firm = await company.get(session)
+            case_id, _ = await intake.accept_order(
+                session, event.order, arrival, firm, strict=False
+            )
+        return case_id
+
+    async def pay(self, case_id: str, amount: str, reference: str = "ref") -> int:
+        """Book a payment for the case; return its id."""
+        async with self.services.database.transaction() as session:
+            file, _ = await cases.get(session, case_id)
+            receipt = Receipt(
+                provider="bank",
+                transaction_id=reference,
+                amount=Decimal(amount),
+                currency="EUR",
+                valid_on=self.at.date(),
+                source="tests",
+                case_id=case_id,
+                customer_id=file.customer_id,
+            )
+            payment, _ = await payments.receive(session, receipt, self.at, by="tests")
+            return payment.id or 0
+
+    async def look(self, case_id: str) -> Progress:
+        """Return where the case stands."""
+        async with self.services.database.transaction() as session:
+            return await cases.look(session, case_id, self.at)
+
+    async def until(self, case_id: str, step: Step) -> Progress:
+        """Run the case's steps until that one is next."""
+        for _ in range(20):
+            progress = await self.look(case_id)
+            if progress.plan.step is step:
+                return progress
+            assert progress.plan.step not in {Step.WAIT, Step.END}, progress.plan
+            await self.run(case_id, progress)
+        raise AssertionError(f"{step} never came")
+
+    async def run(self, case_id: str, progress: Progress) -> Progress:
+        """Run the planned step once."""
+        return await self.activity(progress.plan.step)(self.request(case_id, progress))
+
+    def request(self, case_id: str, progress: Progress) -> StepRequest:
+        """Return the request that the workflow would make for the plan."""
+        plan = progress.plan
+        variant = f"{plan.step}.{plan.mail or plan.task}" if plan.mail or plan.task else plan.step
+        return StepRequest(
+            key=f"{case_id}:{variant}:{plan.cause}",
+            case_id=case_id,
+            cause=plan.cause,
+            at=self.at,
+            mail=plan.mail,
+            task=plan.task,
+        )
+
+    def activity(self, step: Step) -> Callable[[StepRequest], Awaitable[Progress]]:
+        """Return the activity of a step."""
+        case = CaseActivities(self.services)
+        return {
+            Step.VALIDATE_CUSTOMER: CustomerActivities(self.services).validate_customer,
+            Step.CREATE_INVOICE: InvoiceActivities(self.services).create_invoice,
+            Step.SET_DUE_DATE: InvoiceActivities(self.services).set_due_date,
+            Step.SEND_EMAIL: EmailActivities(self.services).send_email,
+            Step.CREATE_TASK: TaskActivities(self.services).create_task,
+            Step.RECONCILE_PAYMENT: PaymentActivities(self.services).reconcile_payment,
+            Step.REQUEST_APPROVAL: case.request_approval,
+            Step.NOTE_OVERDUE: case.note_overdue,
+            Step.CLOSE_CASE: case.close_case,
+        }[step]
+
+    def later(self, days: int) -> None:
+        """Move the workflow's time on."""
+        self.at += timedelta(days=days)

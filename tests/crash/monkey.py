@@ -1,0 +1,54 @@
+"""Kills processes of one stack with SIGKILL, in a seeded order, while the supervisor mends."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from collections.abc import Callable
+
+from starter.stack.datadir import DataDir
+from starter.stack.processes import ProcessRef
+from starter.stack.state import State
+
+VICTIMS = ("worker", "temporal", "postgres", "api", "dispatcher", "mailbox")
+
+
+class Monkey:
+    """Knows the processes of a stack by the supervisor's records; ``kills`` says what it did."""
+
+    def __init__(self, data: DataDir, seed: int, describe: Callable[[], str]) -> None:
+        self.kills: list[str] = []
+        self._data = data
+        self._random = random.Random(seed)  # noqa: S311 - it has to be repeatable
+        self._describe = describe
+        self._began = time.monotonic()
+
+    async def rampage(self, rounds: int, pauses: tuple[float, float]) -> None:
+        """Kill every process once a round, each as soon as it is there, whatever else is away."""
+        for _ in range(rounds):
+            for name in self._random.sample(VICTIMS, len(VICTIMS)):
+                await asyncio.sleep(self._random.uniform(*pauses))
+                await self.kill(name)
+
+    async def kill(self, name: str) -> None:
+        """Kill one process; wait for its successor first if it is just away."""
+        while not (ref := State.load(self._data).processes[name].ref).alive():
+            await asyncio.sleep(0.05)
+        self._send(name, ref)
+
+    def kill_all(self) -> None:
+        """Kill everything at once, the supervisor first."""
+        state = State.load(self._data)
+        self._send("supervisor", state.supervisor.ref)
+        for name, record in state.processes.items():
+            self._send(name, record.ref)
+
+    def _send(self, name: str, ref: ProcessRef) -> None:
+        if not ref.alive():
+            return
+        ref.send(signal.SIGKILL)
+        line = f"{time.monotonic() - self._began:5.1f} s  {name:<10} killed ({self._describe()})"
+        self.kills.append(name)
+        print(line, flush=True)  # noqa: T201 - pytest shows it where a test fails

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 
 from temporalio import activity
@@ -17,10 +17,12 @@ from temporalio import activity
 from activities.mail_contents import compose
 from activities.services import Services
 from connectors.mail import Acceptance, MailNotSentError, MailRefusedError
-from domain.errors import RefusedError
+from domain.errors import RefusedError, TryLaterError
 from models.messages import Progress, StepRequest
 from models.store import cases, mails
 from models.tables import OutgoingMail
+
+BUSY_PAUSE = timedelta(seconds=5)
 
 
 class NotDeliverableError(RefusedError):
@@ -39,7 +41,7 @@ class EmailActivities:
         async with self.services.database.transaction() as guard:
             # Held while we send: the database frees it with the connection of a dead worker.
             if not await mails.try_guard(guard, request.key):
-                raise MailNotSentError("another attempt at this mail is under way")
+                raise TryLaterError("another attempt at this mail is under way", BUSY_PAUSE)
             known = await self._known(request.key)
             accepted = known is not None and (
                 known.state == mails.SENT or await self._was_accepted(known)

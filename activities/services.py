@@ -13,7 +13,7 @@ from temporalio.worker import (
 )
 
 from connectors.mail import Mailer
-from domain.errors import RefusedError
+from domain.errors import RefusedError, TryLaterError
 from models.settings import Settings
 from models.store.database import Database
 
@@ -27,19 +27,27 @@ class Services:
     settings: Settings
 
 
-class Refusals(Interceptor):
-    """A rule of the business that refuses an effect is final: Temporal must not repeat it."""
+class PlainErrors(Interceptor):
+    """Says in Temporal's terms what an error of ours means.
+
+    A rule of the business that refuses an effect is final and not repeated. A pause that the other
+    side asked for is kept instead of the policy's own.
+    """
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
         """Wrap every activity."""
-        return _Refusing(next)
+        return _Saying(next)
 
 
-class _Refusing(ActivityInboundInterceptor):
+class _Saying(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002, ANN401
         try:
             return await self.next.execute_activity(input)
         except RefusedError as error:
             raise ApplicationError(
                 error.message, type=type(error).__name__, non_retryable=True
+            ) from error
+        except TryLaterError as error:
+            raise ApplicationError(
+                error.message, type="TryLater", next_retry_delay=error.after
             ) from error

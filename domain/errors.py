@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,18 @@ class RefusedError(Exception):
         super().__init__(message)
         self.message = message
         self.problems = problems
+
+
+class TryLaterError(Exception):
+    """Not now: the other side asked for a pause (``Retry-After``), or somebody else is at it.
+
+    Nothing was done. ``after`` is how long to wait before the next attempt.
+    """
+
+    def __init__(self, message: str, after: timedelta) -> None:
+        super().__init__(message)
+        self.message = message
+        self.after = after
 
 
 class NotFoundError(RefusedError):

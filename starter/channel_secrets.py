@@ -1,17 +1,12 @@
-"""The secrets of channels: made, checked for their form, and the channels of a first start."""
+"""What a channel can be a connection to, and its secret: made, and checked for its form."""
 
 from __future__ import annotations
 
 import base64
 import secrets
-from datetime import datetime
 
 from connectors.shops import SHOPS
 from domain.errors import Problem, RefusedError
-from models.settings import Settings
-from models.store import channels
-from models.store.database import Database
-from models.vault import Vault
 
 PAYMENTS = "payments"
 # Those who sign as Standard Webhooks says; the shops' own secrets are any text.
@@ -53,16 +48,3 @@ def _is_standard(secret: str) -> bool:
         )
     except ValueError:
         return False
-
-
-async def make_first_channels(database: Database, settings: Settings, at: datetime) -> None:
-    """Make one channel per source, named like it, on a fresh installation that has a key."""
-    if not settings.secret_key.get_secret_value():
-        return
-    vault = Vault(settings)
-    async with database.transaction() as session:
-        if await channels.list_all(session):
-            return
-        for source in sources():
-            sealed = vault.seal(new_secret(source))
-            await channels.add_if_absent(session, source, source, sealed, at)

@@ -141,10 +141,10 @@ async def listen(dsn: str, wake: asyncio.Event) -> None:
     """Wake the dispatcher when the outbox is written to; polling covers any time without it."""
     while True:
         try:
-            connection = await asyncpg.connect(dsn)
+            connection, lost = await asyncpg.connect(dsn), asyncio.Event()
+            connection.add_termination_listener(lambda _, lost=lost: lost.set())
             await connection.add_listener(outbox.CHANNEL, lambda *_: wake.set())
-            while not connection.is_closed():
-                await asyncio.sleep(POLL_SECONDS)
+            await lost.wait()
         except (OSError, asyncpg.PostgresError) as error:
             log.warning("not listening", error=repr(error))
         await asyncio.sleep(POLL_SECONDS)

@@ -13,7 +13,7 @@ from models.tables import History
 SYSTEM = "zahltag"
 
 
-def note(  # noqa: PLR0917 - one line of history has these parts
+def note(
     session: AsyncSession,
     case_id: str,
     at: datetime,

@@ -41,7 +41,7 @@ async def tell(
 async def lease(
     session: AsyncSession, at: datetime, limit: int, duration: timedelta
 ) -> list[Outbox]:
-    """Take up to ``limit`` rows that are due; no other dispatcher gets them until the lease ends."""
+    """Take up to ``limit`` rows that are due; they are nobody else's until the lease ends."""
     due = (
         select(Outbox.id)
         .where(col(Outbox.delivered_at).is_(None), col(Outbox.due_at) <= at)

@@ -16,7 +16,7 @@ from starter.api.errors import Guard, add_handlers
 from starter.api.limits import BodyLimit
 from starter.api.routes import ROUTERS
 from starter.api.services import Connect, Services, connect_when_needed, now
-from starter.channel_secrets import make_first_channels
+from starter.first_start import prepare
 
 log = structlog.get_logger("api")
 
@@ -61,9 +61,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _prepare(services: Services) -> None:
     while True:
         try:
-            await make_first_channels(services.database, services.settings, now())
+            await prepare(services.database, services.settings, now())
         except Exception as error:  # noqa: BLE001 - it must outlive every outage
-            log.warning("the first channels are not made yet", error=type(error).__name__)
+            log.warning("the first start is not complete yet", error=type(error).__name__)
             await asyncio.sleep(RETRY_SECONDS)
         else:
             return

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -17,13 +19,24 @@ import typer
 from domain.errors import RefusedError
 from starter.stack.datadir import DataDir
 
-MODULES = tuple(
-    f"starter.cli.{name}"
-    for name in (
-        *("stack", "order", "case", "payment", "invoice", "mail", "customer", "task"),
-        *("exception", "approval", "ledger", "company", "channel"),
-    )
-)
+# Which module has which commands: only what is asked for is imported.
+MODULES: Mapping[str, tuple[str, ...]] = {
+    "stack": ("up", "down", "status", "doctor", "migrate"),
+    "demo": ("demo",),
+    "order": ("order",),
+    "case": ("case",),
+    "payment": ("payment",),
+    "invoice": ("invoice",),
+    "mail": ("mail",),
+    "customer": ("customer",),
+    "task": ("task",),
+    "exception": ("exception",),
+    "approval": ("approval",),
+    "ledger": ("ledger", "audit"),
+    "company": ("company",),
+    "channel": ("channel",),
+}
+GLOBAL_OPTIONS = ("--data-dir", "--as")
 
 app = typer.Typer(
     name="zahltag",
@@ -56,12 +69,34 @@ def _options(
     context.obj = Context(DataDir.at(data_dir), as_user)
 
 
+def modules_for(arguments: list[str]) -> list[str]:
+    """Return the modules whose commands are named, or all of them (for --help, say)."""
+    named = [module for module, commands in MODULES.items() if {*commands} & {*arguments}]
+    return named or list(MODULES)
+
+
+def globals_first(arguments: list[str]) -> list[str]:
+    """Let the global options stand anywhere: ``case list --as anna`` too."""
+    front: list[str] = []
+    rest: list[str] = []
+    remaining = iter(arguments)
+    for argument in remaining:
+        if argument in GLOBAL_OPTIONS:
+            front += [argument, *islice(remaining, 1)]
+        elif argument.startswith(tuple(f"{option}=" for option in GLOBAL_OPTIONS)):
+            front.append(argument)
+        else:
+            rest.append(argument)
+    return [*front, *rest]
+
+
 def main() -> None:
     """Run one command; whatever it refuses is one sentence on stderr and exit 1."""
-    for module in MODULES:
-        importlib.import_module(module).register(app)
+    arguments = globals_first(sys.argv[1:])
+    for module in modules_for(arguments):
+        importlib.import_module(f"starter.cli.{module}").register(app)
     try:
-        app()
+        app(arguments)
     except RefusedError as refused:
         typer.echo(refused.message, err=True)
         for problem in refused.problems:

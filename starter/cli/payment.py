@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 @group.command()
-def record(  # noqa: PLR0917 - the payment has these parts
+def record(
     context: typer.Context,
     invoice: Annotated[str, typer.Option(help="number of the invoice it is for")],
     amount: Annotated[str, typer.Option(help="such as 119.00")],

@@ -72,6 +72,7 @@ class Handler:
     async def handle_DATA(  # noqa: N802 - aiosmtpd finds the hook by this name
         self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
+        """Answer 250 only once the mail is on disk."""
         content = envelope.original_content or b""
         try:
             self._folder.store(envelope.rcpt_tos, content)
@@ -80,6 +81,7 @@ class Handler:
         return "250 2.0.0 Stored"
 
     async def handle_exception(self, error: Exception) -> str:
+        """Let the sender try again."""
         log.error("The mailbox failed", exc_info=error)
         return f"451 4.3.0 The mailbox failed: {type(error).__name__}"
 

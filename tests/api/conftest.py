@@ -36,7 +36,7 @@ from models.store import cases, channels
 from models.store.database import Database
 from models.vault import Vault
 from starter.api.app import make_app
-from starter.channel_secrets import make_first_channels
+from starter.first_start import prepare
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "orders"
 JUST_NOW = "2026-11-16T10:02:11+01:00"
@@ -183,7 +183,7 @@ async def api(
 ) -> AsyncIterator[Api]:
     """The API of an installation with its company and its first channels."""
     del company
-    await make_first_channels(database, settings, datetime.now(UTC))
+    await prepare(database, settings, datetime.now(UTC))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     token = settings.api_token.get_secret_value()
     async with httpx.AsyncClient(

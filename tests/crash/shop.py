@@ -58,7 +58,7 @@ class Shop:
         token = settings.api_token.get_secret_value()
         self._http = httpx.AsyncClient(
             base_url=settings.api_base_url,
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
             timeout=10,
             trust_env=False,
         )

@@ -1,0 +1,24 @@
+"""What a fresh installation starts with: one channel per source, each with its own secret."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from models.settings import Settings
+from models.store import channels
+from models.store.database import Database
+from models.vault import Vault
+from starter.channel_secrets import new_secret, sources
+
+
+async def prepare(database: Database, settings: Settings, at: datetime) -> None:
+    """Make the channels if there is none yet and a key to seal their secrets with."""
+    if not settings.secret_key.get_secret_value():
+        return
+    vault = Vault(settings)
+    async with database.transaction() as session:
+        if await channels.list_all(session):
+            return
+        for source in sources():
+            sealed = vault.seal(new_secret(source))
+            await channels.add_if_absent(session, source, source, sealed, at)

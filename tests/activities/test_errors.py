@@ -1,0 +1,56 @@
+"""What an error of ours means to Temporal."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
+
+from activities.services import PlainErrors
+from domain.errors import ConflictError, TryLaterError
+
+
+class Raising(ActivityInboundInterceptor):
+    """An activity that fails with a given error."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    async def execute_activity(self, _input: ExecuteActivityInput) -> None:
+        """Fail."""
+        raise self.error
+
+
+async def outcome(error: Exception) -> BaseException:
+    """Return what Temporal gets to see of an error."""
+    chain = PlainErrors().intercept_activity(Raising(error))
+    with pytest.raises(Exception) as seen:  # noqa: PT011 - its kind is the question
+        await chain.execute_activity(ExecuteActivityInput(len, [], None, {}))
+    return seen.value
+
+
+async def test_a_refusal_is_final() -> None:
+    """A rule of the business is not asked twice."""
+    seen = await outcome(ConflictError("no"))
+
+    assert isinstance(seen, ApplicationError)
+    assert seen.non_retryable
+    assert (seen.type, seen.message) == ("ConflictError", "no")
+
+
+async def test_a_pause_that_was_asked_for_is_kept() -> None:
+    """``Retry-After`` wins over the policy's backoff."""
+    seen = await outcome(TryLaterError("busy", timedelta(seconds=42)))
+
+    assert isinstance(seen, ApplicationError)
+    assert not seen.non_retryable
+    assert seen.next_retry_delay == timedelta(seconds=42)
+
+
+async def test_anything_else_is_repeated_as_it_is() -> None:
+    """A bug or an outage is retried by the policy."""
+    error = OSError("away")
+
+    assert await outcome(error) is error

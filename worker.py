@@ -14,6 +14,7 @@ from activities.customer import CustomerActivities
 from activities.email import EmailActivities
 from activities.invoice import InvoiceActivities
 from activities.payments import PaymentActivities
+from activities.pulse import EVERY, Pulse
 from activities.services import PlainErrors, Services
 from activities.tasks import TaskActivities
 from connectors.mail import SmtpMailer
@@ -52,7 +53,8 @@ def make_worker(client: Client, services: Services, *, cached_workflows: int = 1
             case.note_overdue,
             case.close_case,
         ],
-        interceptors=[PlainErrors()],
+        interceptors=[PlainErrors(), Pulse()],
+        max_heartbeat_throttle_interval=EVERY,
         # An activity holds up to two database connections, a local one holds one: together they
         # never wait for each other.
         max_concurrent_activities=max(services.settings.database_pool // 3, 1),

@@ -7,6 +7,7 @@ say (a plain SMTP server), invoice and confirmation mails go out again under the
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +24,8 @@ from models.store import cases, mails
 from models.tables import OutgoingMail
 
 BUSY_PAUSE = timedelta(seconds=5)
+# The event loop itself does not keep its tasks alive.
+_UNDER_WAY: set[asyncio.Task[Progress]] = set()
 
 
 class NotDeliverableError(RefusedError):
@@ -38,6 +41,14 @@ class EmailActivities:
     @activity.defn(name="send_email")
     async def send_email(self, request: StepRequest) -> Progress:
         """Bring the mail that the plan asks for to the customer, once."""
+        # Temporal may give this try up; broken off in the middle of a hand-over it would prove
+        # nothing, so it goes on to its end and keeps the next try waiting.
+        sending = asyncio.create_task(self._send(request))
+        _UNDER_WAY.add(sending)
+        sending.add_done_callback(_UNDER_WAY.discard)
+        return await asyncio.shield(sending)
+
+    async def _send(self, request: StepRequest) -> Progress:
         async with self.services.database.transaction() as guard:
             # Held while we send: the database frees it with the connection of a dead worker.
             if not await mails.try_guard(guard, request.key):

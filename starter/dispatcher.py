@@ -145,7 +145,7 @@ async def listen(dsn: str, wake: asyncio.Event) -> None:
             connection.add_termination_listener(lambda _, lost=lost: lost.set())
             await connection.add_listener(outbox.CHANNEL, lambda *_: wake.set())
             await lost.wait()
-        except (OSError, asyncpg.PostgresError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("not listening", error=repr(error))
         await asyncio.sleep(POLL_SECONDS)
 

@@ -7,7 +7,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from models.messages import DecisionRequest, Progress, StepRequest
-    from workflows.policies import LOCAL_DEADLINE, LOCAL_TRIES, POLICIES
+    from workflows.policies import LOCAL_DEADLINE, LOCAL_TRIES, POLICIES, SILENCE
 
 
 class EffectFailedError(Exception):
@@ -38,6 +38,7 @@ async def run_effect(name: str, request: StepRequest | DecisionRequest, summary:
             request,
             result_type=Progress,
             start_to_close_timeout=policy.one_try,
+            heartbeat_timeout=SILENCE,
             schedule_to_close_timeout=policy.give_up_after,
             retry_policy=policy.retry,
             summary=summary,

@@ -46,6 +46,7 @@ class OrderToCash:
         self._commands: list[tuple[str, Command]] = []
         self._answers: dict[str, Progress | str] = {}
         self._display = Display()
+        self._last_key = ""
 
     @workflow.run
     async def run(self, start: CaseStart) -> str:
@@ -88,6 +89,9 @@ class OrderToCash:
             mail=plan.mail,
             task=plan.task,
         )
+        if request.key == self._last_key:
+            # It has just had its effect and is planned again: no circle, a person has to look.
+            return await self._report(step, request, "The step is done, but the case stands still.")
         return await self._run(step, request, plan.next_step)
 
     async def _reconcile(self, payment_id: int) -> Progress:
@@ -109,18 +113,22 @@ class OrderToCash:
 
     async def _run(self, step: Step, request: StepRequest, summary: str) -> Progress:
         """Run the step; where repeating cannot mend it, make it an exception with a task."""
+        self._last_key = request.key
         try:
             return await run_effect(step, request, summary)
         except EffectFailedError as error:
-            report = StepRequest(
-                key=f"{request.key}:failed",
-                case_id=self._case_id,
-                cause=step.value,
-                at=workflow.now(),
-                task=TaskKind.STEP_FAILED,
-                failure=error.reason,
-            )
-            return await run_effect(Step.CREATE_TASK, report, f"{step} failed: create a task")
+            return await self._report(step, request, error.reason)
+
+    async def _report(self, step: Step, request: StepRequest, failure: str) -> Progress:
+        report = StepRequest(
+            key=f"{request.key}:failed",
+            case_id=self._case_id,
+            cause=step.value,
+            at=workflow.now(),
+            task=TaskKind.STEP_FAILED,
+            failure=failure,
+        )
+        return await run_effect(Step.CREATE_TASK, report, f"{step} failed: create a task")
 
     async def _wait(self, progress: Progress) -> Progress:
         """Wait for news; when the plan's day comes first, look at the case again."""
@@ -255,5 +263,6 @@ class OrderToCash:
             self._answers[command.id] = error.reason
             progress = self._progress
         self._commands.pop(0)
+        self._last_key = ""
         self._seen = [*self._seen, command.id][-REMEMBERED_COMMANDS:]
         return progress

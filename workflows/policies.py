@@ -69,6 +69,10 @@ POLICIES: Mapping[str, EffectPolicy] = {
     "take_decision": DATABASE,
 }
 
+# A worker that has not beaten for this long is dead (``activities.pulse``): the effect is tried
+# elsewhere. An outage of the server may look the same, so a second try may begin beside the first.
+SILENCE = timedelta(seconds=10)
+
 LOCAL_TRIES = RetryPolicy(
     initial_interval=timedelta(milliseconds=100), backoff_coefficient=3, maximum_attempts=3
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,10 @@ class Answer:
     content: bytes
     headers: dict[str, str]
 
+    def json(self) -> Any:  # noqa: ANN401 - any JSON value
+        """Read it as JSON."""
+        return json.loads(self.content)
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -43,26 +48,26 @@ class Client:
 
     def get(self, *path: str, **query: str | None) -> Any:  # noqa: ANN401 - any JSON value
         """Read something."""
-        return json.loads(self.send("GET", path, query=query).content)
+        return self.send("GET", path, query=query).json()
 
     def post(self, *path: str, body: Any = None) -> Any:  # noqa: ANN401 - any JSON value
         """Send a command."""
-        return json.loads(self.send("POST", path, _json(body)).content)
+        return self.send("POST", path, _json(body)).json()
 
     def put(self, *path: str, body: Any) -> Any:  # noqa: ANN401 - any JSON value
         """Set something."""
-        return json.loads(self.send("PUT", path, _json(body)).content)
+        return self.send("PUT", path, _json(body)).json()
 
     def delete(self, *path: str) -> Any:  # noqa: ANN401 - any JSON value
         """Remove something."""
-        return json.loads(self.send("DELETE", path).content)
+        return self.send("DELETE", path).json()
 
     def send(
         self,
         method: str,
         path: tuple[str, ...],
         content: bytes = b"",
-        query: dict[str, str | None] | None = None,
+        query: Mapping[str, str | None] | None = None,
     ) -> Answer:
         """Make one request; RefusedError with the API's sentence if it is refused."""
         address = urlsplit(self.url)

@@ -14,9 +14,8 @@ group = typer.Typer(help="Customers.", no_args_is_help=True)
 _COLUMNS = (
     Column("customer_no", "customer", whole=True),
     Column("name", "name"),
-    Column("debt", "debt", right=True),
+    Column("debts", "owes", right=True),
     Column("overdue", "overdue", right=True),
-    Column("currency", ""),
     Column("oldest_overdue_days", "days", right=True),
     Column("next_step", "next step"),
 )

@@ -54,9 +54,7 @@ REFUSED = "refused"
 STORIES: Mapping[str, Story] = {
     # Paid afterwards: exactly, in two parts, too much.
     "zahltag-ok": Story("closed", "119.00", (INVOICE, CONFIRMATION), (Pay(("119.00",)),)),
-    "woocommerce-ok": Story(
-        "closed", "73.90", (INVOICE, CONFIRMATION), (Pay(("50.00", "23.90")),)
-    ),
+    "woocommerce-ok": Story("closed", "73.90", (INVOICE, CONFIRMATION), (Pay(("50.00", "23.90")),)),
     "shopware-ok": Story("closed", "114.84", (INVOICE, CONFIRMATION), (Pay(("120.00",)),)),
     # Paid before: one mail, the invoice says that it is paid.
     "shopify-paid": Story("closed", "85.45", (INVOICE,)),
@@ -87,13 +85,15 @@ STORIES: Mapping[str, Story] = {
             ),
         ),
     ),
+    "zahltag-missing-tax-rate": Story(
+        "awaiting_payment", mails=(INVOICE,), acts=(Correct({"lines.2.tax_rate": "19"}),)
+    ),
     # A person is asked and has not answered.
     "zahltag-duplicate-of-ok": Story("needs_correction", "119.00"),
-    "zahltag-missing-tax-rate": Story("needs_correction"),
     "zahltag-total-off-by-a-cent": Story("needs_correction", "59.86"),
     "zahltag-test-order": Story("needs_correction"),
     # A person was asked and has decided.
-    "zahltag-risk": Story("awaiting_payment", mails=(INVOICE,), acts=(Decide(),)),
+    "zahltag-risk": Story("rejected", acts=(Decide(reject="the card is not the buyer's"),)),
     # The money failed to come, or was taken back.
     "zahltag-payment-failed": Story("payment_failed", mails=(RESCUE,)),
     "zahltag-chargeback": Story("payment_failed", mails=(RESCUE,)),

@@ -7,14 +7,13 @@ from typing import Annotated
 import typer
 
 from starter.cli.client import client_of
-from starter.cli.output import AsJson, Column, moment, print_fields, print_json, show_list
+from starter.cli.output import AsJson, Column, print_fields, print_json, show_list
 
 group = typer.Typer(help="Mails that went out (embedded mailbox).", no_args_is_help=True)
 
 COLUMNS = (
-    Column("id", "id"),
-    Column("date", "date", whole=True),
-    Column("kind", "kind"),
+    Column("id", "id", whole=True),
+    Column("kind", "kind", whole=True),
     Column("to", "to"),
     Column("subject", "subject"),
 )
@@ -29,8 +28,6 @@ def register(app: typer.Typer) -> None:
 def list_mails(context: typer.Context, as_json: AsJson = False) -> None:
     """List every mail, oldest first."""
     rows = client_of(context).get("mails")
-    if not as_json:
-        rows = [{**row, "date": moment(row["date"])} for row in rows]
     show_list(rows, COLUMNS, as_json=as_json, empty="No mail went out yet.")
 
 

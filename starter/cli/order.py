@@ -32,11 +32,9 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Take an order in and print the id of its case; the same file again changes nothing."""
-    import json  # noqa: PLC0415 - this command alone parses what it sends
-
     content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     query = {"source": source, "channel": channel}
-    taken = json.loads(client_of(context).send("POST", ("orders",), content, query).content)
+    taken = client_of(context).send("POST", ("orders",), content, query).json()
     if as_json:
         print_json(taken)
         return

@@ -6,7 +6,7 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starter.stack.datadir import DataDir
 from starter.stack.processes import ProcessRef
@@ -25,18 +25,17 @@ class Monkey:
         self._describe = describe
         self._began = time.monotonic()
 
-    async def rampage(self, rounds: int, pauses: tuple[float, float]) -> None:
-        """Kill every process once a round, each as soon as it is there, whatever else is away."""
-        for _ in range(rounds):
-            for name in self._random.sample(VICTIMS, len(VICTIMS)):
-                await asyncio.sleep(self._random.uniform(*pauses))
-                await self.kill(name)
+    async def rampage(self, victims: Sequence[str], pauses: tuple[float, float]) -> None:
+        """Kill each of them once, whatever else is away at that moment."""
+        for name in self._random.sample(victims, len(victims)):
+            await asyncio.sleep(self._random.uniform(*pauses))
+            await self.kill(name)
 
     async def kill(self, name: str) -> None:
-        """Kill one process; wait for its successor first if it is just away."""
-        while not (ref := State.load(self._data).processes[name].ref).alive():
+        """Kill one process as soon as it works; an earlier kill may still keep it away."""
+        while not (record := State.load(self._data).processes[name]).ready:
             await asyncio.sleep(0.05)
-        self._send(name, ref)
+        self._send(name, record.ref)
 
     def kill_all(self) -> None:
         """Kill everything at once, the supervisor first."""

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class Buying:
     sample: str
     number: str
     document: Json
+    parts: int = 1
     case_id: str = ""
     seen: Json = field(default_factory=dict)
 
@@ -41,6 +43,13 @@ class Buying:
     def invoice_no(self) -> str:
         """The invoice, once there is one."""
         return self.seen.get("invoice_no") or ""
+
+    @property
+    def waits_for_money(self) -> bool:
+        """Whether the case rests until money comes."""
+        status = self.seen.get("status")
+        needs_attention = self.seen.get("needs_attention")
+        return status == "awaiting_payment" or (status == "payment_failed" and needs_attention)
 
     @property
     def closed(self) -> bool:
@@ -72,7 +81,7 @@ class Shop:
         for place in range(count):
             sample = MIX[place % len(MIX)]
             number = f"{self.channel.upper()}-{place + 1:03}"
-            buying = Buying(sample, number, _document(sample, number, place))
+            buying = Buying(sample, number, _document(sample, number, place), 1 + place % 2)
             self.buyings.append(buying)
         return self.buyings
 
@@ -84,6 +93,7 @@ class Shop:
     async def pay(self, buying: Buying) -> None:
         """Let the money come in, told twice: by bank, or by the shop where the first try failed."""
         if buying.sample == "zahltag-payment-failed":
+            await self.until(buying, lambda: buying.waits_for_money)
             paid = {"status": "successful", "transaction_id": f"tx-{buying.number}-2"}
             later = {"modified_at": "2026-11-18T09:00:00+01:00"}
             document = buying.document | {"payment": buying.document["payment"] | paid} | later
@@ -91,10 +101,12 @@ class Shop:
                 await self._insist("/api/orders", document, source="zahltag")
         elif buying.sample == "zahltag-ok":
             await self.until(buying, lambda: bool(buying.invoice_no))
-            receipt = {"invoice_no": buying.invoice_no, "reference": f"bank-{buying.number}"}
-            receipt |= {"amount": buying.document["total"], "currency": "EUR"}
-            for _ in range(2):
-                await self._insist("/api/payments", receipt)
+            for part in range(buying.parts):
+                receipt = {"invoice_no": buying.invoice_no, "currency": "EUR"}
+                receipt |= {"reference": f"bank-{buying.number}-{part}"}
+                receipt |= {"amount": str(Decimal(buying.document["total"]) / buying.parts)}
+                for _ in range(2):
+                    await self._insist("/api/payments", receipt)
 
     async def until(self, buying: Buying, reached: Callable[[], bool]) -> None:
         """Wait until the buyer sees it; ``watch`` has to run."""
@@ -102,8 +114,9 @@ class Shop:
             assert buying.seen.get("status") not in {"needs_correction", "rejected", "cancelled"}
             await asyncio.sleep(0.1)
 
-    async def buy(self, buying: Buying) -> None:
-        """Order, pay and wait for the end."""
+    async def buy(self, buying: Buying, after: float) -> None:
+        """Order after so many seconds, pay and wait for the end."""
+        await asyncio.sleep(after)
         await self.order(buying)
         await self.pay(buying)
         await self.until(buying, lambda: buying.closed)

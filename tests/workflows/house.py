@@ -23,7 +23,7 @@ from models.store import cases, decisions, history, intake, invoices, outbox, pa
 from models.store.database import Database
 from models.store.decisions import Decision
 from models.store.payments import Receipt
-from models.tables import CaseException, CaseFile, History, Task
+from models.tables import CaseException, CaseFile, History, Payment, Task
 from starter.dispatcher import Dispatcher
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "orders"
@@ -147,6 +147,11 @@ class House:
         """Return the case's history."""
         async with self.database.transaction() as session:
             return await history.of_case(session, case_id)
+
+    async def payments(self, case_id: str) -> list[Payment]:
+        """Return the case's payments."""
+        async with self.database.transaction() as session:
+            return [p for p in await payments.list_all(session) if p.case_id == case_id]
 
     async def open_amount(self, case_id: str) -> Decimal:
         """Return what is still owed on the case's invoice."""

@@ -14,7 +14,7 @@ from domain.errors import Problem
 from domain.holds import approval_reason
 from domain.invoicing import total_problems
 from domain.order import Order
-from domain.risk import special_instructions
+from domain.risk import risk_signals, special_instructions
 from domain.validation import order_problems
 from models.codec import Json, load_order
 from models.messages import Progress, StepRequest
@@ -70,15 +70,18 @@ async def _check(session: AsyncSession, request: StepRequest) -> Json:
     row.hold_reason = approval_reason(order, firm)
     file = (await session.exec(select(CaseFile).where(CaseFile.id == request.case_id))).one()
     file.customer_id = customer.id
-    text = f"Order checked: complete, customer {customer.customer_no}"
-    history.note(session, request.case_id, request.at, "order_checked", text, **_seen(order))
+    text = f"Order checked: complete, customer {customer.customer_no}{_remarks(order)}"
+    history.note(session, request.case_id, request.at, "order_checked", text)
     return {"customer_no": customer.customer_no}
 
 
-def _seen(order: Order) -> Json:
-    """Return what a person who handles the order should know: the buyer's wishes (A4)."""
-    wishes = special_instructions(order.note)
-    return {"special_instructions": list(wishes)} if wishes else {}
+def _remarks(order: Order) -> str:
+    """Say what a person who handles the order should know: the buyer's wishes, signals of risk."""
+    wishes = ", ".join(wish.replace("_", " ") for wish in special_instructions(order.note))
+    signals = "; ".join(risk_signals(order))
+    return (f"; the buyer's note asks for: {wishes}" if wishes else "") + (
+        f"; signals of risk: {signals}" if signals else ""
+    )
 
 
 async def _duplicates(session: AsyncSession, row: SalesOrder) -> tuple[Problem, ...]:

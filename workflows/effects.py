@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    FailureError,
+    is_cancelled_exception,
+)
 
 with workflow.unsafe.imports_passed_through():
     from models.messages import DecisionRequest, Progress, StepRequest
@@ -28,7 +33,9 @@ async def run_effect(name: str, request: StepRequest | DecisionRequest, summary:
     if policy.local:
         try:
             return await _run_local(name, request, summary)
-        except (ActivityError, ApplicationError) as error:
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
             if (failure := _failure(error)).refused:
                 raise failure from error
             workflow.logger.warning("%s goes on as a visible activity", name)
@@ -62,8 +69,11 @@ async def _run_local(name: str, request: StepRequest | DecisionRequest, summary:
     return progress
 
 
-def _failure(error: ActivityError | ApplicationError) -> EffectFailedError:
-    """Say what went wrong. A local activity raises its ApplicationError bare, a regular wrapped."""
+def _failure(error: FailureError) -> EffectFailedError:
+    """Say what went wrong. A regular activity wraps its cause in an ActivityError.
+
+    A local one raises an ApplicationError bare; and a timeout wrapped, but bare when replayed.
+    """
     cause = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, ApplicationError):
         return EffectFailedError(cause.message, refused=cause.non_retryable)

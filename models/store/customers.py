@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.errors import NotFoundError
+from domain.invoicing import document_language
 from domain.order import Order
 from models.codec import dump_address
 from models.tables import Customer, CustomerIdentity
@@ -119,7 +120,7 @@ def _fill(customer: Customer, order: Order, at: datetime) -> None:
     customer.email = buyer.email or customer.email
     customer.phone = buyer.phone or customer.phone
     customer.vat_id = buyer.vat_id or customer.vat_id
-    customer.language = buyer.language or customer.language
+    customer.language = buyer.language or customer.language or document_language(order)
     customer.address = dump_address(billing)
     customer.updated_at = at
 

@@ -24,6 +24,7 @@ MAILS = {
 # Of ten orders six are paid by invoice, two were paid before, two had a failed payment.
 MIX = [*["zahltag-ok"] * 3, "zahltag-paid", "zahltag-payment-failed"] * 2
 AGAIN_AFTER = 0.3
+MISHAPS = {"needs_correction", "needs_approval", "needs_retry", "rejected", "cancelled"}
 
 Json = dict[str, Any]
 
@@ -102,16 +103,20 @@ class Shop:
         elif buying.sample == "zahltag-ok":
             await self.until(buying, lambda: bool(buying.invoice_no))
             for part in range(buying.parts):
-                receipt = {"invoice_no": buying.invoice_no, "currency": "EUR"}
-                receipt |= {"reference": f"bank-{buying.number}-{part}"}
-                receipt |= {"amount": str(Decimal(buying.document["total"]) / buying.parts)}
-                for _ in range(2):
-                    await self._insist("/api/payments", receipt)
+                await self.transfer(buying, part)
+
+    async def transfer(self, buying: Buying, part: int) -> None:
+        """Record one of the transfers that pay the invoice, twice."""
+        receipt = {"invoice_no": buying.invoice_no, "currency": "EUR"}
+        receipt |= {"reference": f"bank-{buying.number}-{part}"}
+        receipt |= {"amount": str(Decimal(buying.document["total"]) / buying.parts)}
+        for _ in range(2):
+            await self._insist("/api/payments", receipt)
 
     async def until(self, buying: Buying, reached: Callable[[], bool]) -> None:
         """Wait until the buyer sees it; ``watch`` has to run."""
         while not reached():
-            assert buying.seen.get("status") not in {"needs_correction", "rejected", "cancelled"}
+            assert buying.seen.get("status") not in MISHAPS, buying
             await asyncio.sleep(0.1)
 
     async def buy(self, buying: Buying, after: float) -> None:

@@ -8,6 +8,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -20,6 +21,7 @@ from tests.crash.conftest import Stack
 from tests.crash.monkey import VICTIMS, Monkey
 from tests.crash.shop import MAILS, Buying, Shop
 from tests.invariants import check
+from tests.workflows.house import eventually
 
 pytestmark = [pytest.mark.stack, pytest.mark.crash]
 
@@ -53,6 +55,82 @@ async def test_every_process_is_killed_while_orders_are_in_flight(stack: Stack, 
     await all_is_well(stack, crowd)
 
 
+async def test_everything_is_killed_at_once(stack: Stack, seed: int) -> None:
+    """The supervisor and all processes in the middle of the work: ``up`` goes on where it was."""
+    async with shop(stack, "all") as crowd:
+        buyings = crowd.open(8)
+        chance = random.Random(seed)  # noqa: S311 - it has to be repeatable
+        monkey = Monkey(stack.data, seed, lambda: progress(crowd))
+        async with all_end(crowd):
+            buyers = [
+                asyncio.create_task(crowd.buy(buying, after=chance.uniform(0, 2)))
+                for buying in buyings
+            ]
+            await asyncio.sleep(chance.uniform(1, 4))
+            monkey.kill_all()
+            await control.up(stack.data, print)
+            await asyncio.gather(*buyers)
+    await all_is_well(stack, crowd)
+
+
+async def test_cases_outlive_the_database_of_temporal(stack: Stack) -> None:
+    """Temporal forgets everything: open cases come back from the facts, and nothing is sent twice.
+
+    Before, each of them is told again what it knows, as after a dispatcher's death.
+    """
+    async with shop(stack, "lost") as crowd, facts(stack) as database, all_end(crowd):
+        buyings = crowd.open(5)
+        by_transfer = [buying for buying in buyings if buying.sample == "zahltag-ok"]
+        await asyncio.gather(*(crowd.order(buying) for buying in buyings))
+        for buying in buyings:
+            await crowd.until(buying, lambda b=buying: b.waits_for_money or b.closed)
+        halves = next(buying for buying in by_transfer if buying.parts == 2)
+        await crowd.transfer(halves, 0)
+        await crowd.until(halves, lambda: halves.seen["amount_due"] == "59.50")
+        await all_is_told_again(database)
+
+        open_cases = {buying.case_id for buying in buyings if not buying.closed}
+        await make_older(database)
+        await asyncio.to_thread(control.down, stack.data)
+        for file in stack.data.temporal_file.parent.iterdir():
+            file.unlink()
+        await control.up(stack.data, print)
+        await eventually(partial(_run, stack, open_cases))
+        await asyncio.gather(*(crowd.pay(buying) for buying in buyings))
+        for buying in buyings:
+            await crowd.until(buying, lambda b=buying: b.closed)
+    await all_is_well(stack, crowd)
+
+
+async def all_is_told_again(database: Database) -> None:
+    """Deliver the whole outbox once more: telling and noting that it was told are two steps."""
+
+    async def told() -> bool | None:
+        async with database.engine.connect() as connection:
+            left = await connection.scalar(
+                text("select count(*) from outbox where delivered_at is null")
+            )
+        return True if left == 0 else None
+
+    async with database.transaction() as session:
+        await session.execute(text("update outbox set delivered_at = null, due_at = now()"))
+    await eventually(told)
+
+
+async def make_older(database: Database) -> None:
+    """Open all cases an hour earlier: the sweeper leaves those of the last seconds alone."""
+    async with database.transaction() as session:
+        earlier = "update case_file set opened_at = opened_at - interval '1 hour'"
+        await session.execute(text(earlier))
+
+
+async def _run(stack: Stack, case_ids: set[str]) -> bool | None:
+    """Whether exactly these cases have a running workflow."""
+    client = await connect(stack.settings)
+    running = client.list_workflows("ExecutionStatus = 'Running' and WorkflowType = 'OrderToCash'")
+    return True if {execution.id async for execution in running} == case_ids else None
+
+
 @contextlib.asynccontextmanager
 async def shop(stack: Stack, channel: str) -> AsyncIterator[Shop]:
     """Open a shop whose buyers watch their cases."""
@@ -75,6 +153,16 @@ async def all_end(crowd: Shop) -> AsyncIterator[None]:
         pytest.fail(unfinished(crowd))
 
 
+@contextlib.asynccontextmanager
+async def facts(stack: Stack) -> AsyncIterator[Database]:
+    """The database behind the API."""
+    database = Database.connect(stack.settings)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
 def progress(crowd: Shop) -> str:
     """Say how far the orders are, in a few words."""
     counts = Counter(buying.seen.get("status", "not seen") for buying in crowd.buyings)
@@ -89,18 +177,12 @@ def unfinished(crowd: Shop) -> str:
 
 async def all_is_well(stack: Stack, crowd: Shop) -> None:
     """Count what happened to each order, then check everything that must always hold."""
-    database = Database.connect(stack.settings)
-    try:
+    async with facts(stack) as database:
         for buying in crowd.buyings:
             await happened_once(database, buying)
         mails_arrived_once(stack.settings, crowd)
-        await check(
-            database,
-            mailbox=stack.settings.mailbox_dir,
-            client=await connect(stack.settings),
-        )
-    finally:
-        await database.close()
+        client = await connect(stack.settings)
+        await check(database, mailbox=stack.settings.mailbox_dir, client=client)
 
 
 async def happened_once(database: Database, buying: Buying) -> None:

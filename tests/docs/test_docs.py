@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import tomllib
 from collections import Counter
 from functools import cache
 from importlib import import_module
@@ -32,7 +33,7 @@ IDS = {
         "A14 B10 C8 D9 E15 F3 G8 H7 I8 J13 K10 L15 N4 O5 P4 Q7 R3 S5 T6 U7 V4 W3 X19".split()  # noqa: SIM905
     )
 }
-NOT_YET = re.compile(r"not yet \(issue \d+\)")
+NOT_YET = re.compile(r"not yet \((?:issue \d+|no issue yet)\)")
 # Where packages and images come from, and what stands on one machine only.
 FORBIDDEN = re.compile(
     r"pypi\.org|pythonhosted|npmjs|docker\.io|ghcr\.io|quay\.io|/root/|/home/|/work/|localhost:\d"
@@ -73,6 +74,27 @@ def test_every_row_names_a_test_or_says_not_yet() -> None:
         if len(row) != 4 or not ("::test_" in row[3] or NOT_YET.search(row[3]))
     ]
     assert silent == []
+
+
+def test_the_layout_of_the_design_card() -> None:
+    """The rooms and packages that the design card names are there (W3)."""
+    wanted = ["workflows", "activities", "worker.py", "starter", "models", "docker-compose.yml"]
+    assert [
+        name for name in [*wanted, "tests", "pyproject.toml"] if not (ROOT / name).exists()
+    ] == []
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    needed = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    packages = {re.split(r"[\[<>=;]", one)[0] for one in needed}
+    card = {"temporalio", "sqlmodel", "asyncpg", "httpx", "pydantic-settings", "jinja2"}
+    assert card | {"pytest-asyncio"} <= packages
+
+
+def test_the_sum_of_the_coverage_is_right() -> None:
+    """The sentence above the table counts what the table says."""
+    rows = coverage_rows()
+    shown = sum("::test_" in row[3] for row in rows)
+    text = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
+    assert f"{shown} of {len(rows)} items are shown by a test." in text
 
 
 def test_every_named_test_exists() -> None:

@@ -66,10 +66,17 @@ class EmailActivities:
             return await mails.find(session, key)
 
     async def _was_accepted(self, mail: OutgoingMail) -> bool:
-        """Ask after a crash in the middle of a hand-over. Not known counts as no: see above."""
+        """Ask after a crash in the middle of a hand-over.
+
+        The embedded mailbox knows, if not now then later. Elsewhere not known counts as no: see
+        above.
+        """
         if mail.state != mails.HANDING_OVER:
             return False
-        return await self.services.mailer.accepted(mail.message_id) is Acceptance.YES
+        answer = await self.services.mailer.accepted(mail.message_id)
+        if answer is Acceptance.UNKNOWN and self.services.settings.mailbox_dir:
+            raise TryLaterError("the mailbox does not say whether it has the mail", BUSY_PAUSE)
+        return answer is Acceptance.YES
 
     async def _intend(self, request: StepRequest) -> tuple[OutgoingMail, EmailMessage]:
         """Render the mail and write its intent, or find it, in one transaction."""

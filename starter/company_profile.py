@@ -69,9 +69,9 @@ def _problem(error: Any) -> Problem:  # noqa: ANN401 - pydantic's own shape
     return Problem(place, _EXPECTED.get(error["type"], said), given or "nothing")
 
 
-def _wrong(company: Company) -> Iterator[Problem]:
-    """Check what a well-formed profile must mean."""
-    expectations = (
+def _expectations(company: Company) -> tuple[tuple[str, object, object, str], ...]:
+    """Return (field, what was found, whether it is right, what is expected)."""
+    return (
         ("name", company.name, company.name.strip(), "the company's full name"),
         ("time_zone", company.time_zone, _is_zone(company.time_zone), "such as Europe/Berlin"),
         ("currency", company.currency, company.currency in CURRENCIES, "a code such as EUR"),
@@ -103,7 +103,11 @@ def _wrong(company: Company) -> Iterator[Problem]:
             "a sum of 0 or more",
         ),
     )
-    for field, found, right, expected in expectations:
+
+
+def _wrong(company: Company) -> Iterator[Problem]:
+    """Check what a well-formed profile must mean."""
+    for field, found, right, expected in _expectations(company):
         if not right:
             yield Problem(field, expected, str(found) or "nothing")
     for part in ("street", "postcode", "city", "country"):

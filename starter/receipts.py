@@ -6,36 +6,22 @@ Which case it is for is looked up here; what it settles is the case's business.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from connectors.payments import PaymentEventType, PaymentNotice
 from domain.calendar import local_date
 from domain.company import Company
-from domain.errors import ConflictError, NotFoundError, Problem, RefusedError
-from domain.money import CURRENCIES, minor_units, parse_decimal, round_amount
+from domain.errors import ConflictError, NotFoundError
+from domain.money import minor_units
 from models.store import company, history, intake, payments, targets, tasks
 from models.store.database import Database
 from models.store.intake import Arrival
 from models.store.payments import Receipt
 from models.store.targets import Target
 from models.tables import Payment
-
-MANUAL = "manual"
-LARGEST = Decimal(10) ** 12
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What a person types in: texts, not checked yet. Without a date it is today."""
-
-    invoice_no: str
-    amount: str
-    currency: str
-    reference: str
-    date: str | None = None
+from starter.payment_checks import MANUAL, Entry, checked, day_problems, money_problems, refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +42,7 @@ async def record(
     """
     async with database.transaction() as session:
         today = local_date(at, (await company.get(session)).time_zone)
-        receipt = _checked(entry, today)
+        receipt = checked(entry, today)
         target = await targets.of_invoice(session, entry.invoice_no)
         if target is None:
             raise NotFoundError(
@@ -77,11 +63,11 @@ async def take_notice(database: Database, notice: PaymentNotice, arrival: Arriva
     """Take in a payment notice of a provider, bank or till; its signature was checked already."""
     async with database.transaction() as session:
         firm = await company.get(session)
-        problems = _money_problems(notice.amount, notice.currency)
-        problems += _day_problems(
+        problems = money_problems(notice.amount, notice.currency)
+        problems += day_problems(
             notice.valid_on, local_date(arrival.at, firm.time_zone), "valid_on"
         )
-        _refuse(problems)
+        refuse(problems)
         known = not await intake.remember(session, arrival)
         target = await _target(session, notice)
         case_id = target.case_id if target else None
@@ -202,60 +188,3 @@ async def _note_failure(
         at=at,
         context={"provider": notice.provider, "transaction_id": notice.transaction_id},
     )
-
-
-def _checked(entry: Entry, today: date) -> Receipt:
-    """Read what was typed in; RefusedError with everything that is wrong at once."""
-    problems: list[Problem] = []
-    amount, day = Decimal(0), today
-    try:
-        amount = parse_decimal(entry.amount)
-        problems += _money_problems(amount, entry.currency)
-    except ValueError:
-        problems.append(Problem("amount", "a decimal number such as 119.00", entry.amount))
-        problems += _currency_problems(entry.currency)
-    try:
-        day = date.fromisoformat(entry.date) if entry.date is not None else today
-        problems += _day_problems(day, today, "date")
-    except ValueError:
-        problems.append(Problem("date", "a date such as 2026-11-30", str(entry.date)))
-    _refuse(problems)
-    return Receipt(
-        provider=MANUAL,
-        transaction_id=entry.reference,
-        amount=amount,
-        currency=entry.currency,
-        valid_on=day,
-        source=MANUAL,
-        reference=entry.reference,
-        invoice_no=entry.invoice_no,
-    )
-
-
-def _currency_problems(currency: str) -> list[Problem]:
-    if currency in CURRENCIES:
-        return []
-    return [Problem("currency", "an ISO 4217 code such as EUR", currency)]
-
-
-def _money_problems(amount: Decimal, currency: str) -> list[Problem]:
-    problems = _currency_problems(currency)
-    if not 0 < amount < LARGEST:
-        problems.append(Problem("amount", "an amount above 0", str(amount)))
-    elif not problems and round_amount(amount, currency) != amount:
-        decimals = f"at most {minor_units(currency)} decimals in {currency}"
-        problems.append(Problem("amount", decimals, str(amount)))
-    return problems
-
-
-def _day_problems(day: date, today: date, field: str) -> list[Problem]:
-    """The bank may be a day ahead of us, not more; and nobody paid before there were euros."""
-    if date(1999, 1, 1) <= day <= today + timedelta(days=1):
-        return []
-    return [Problem(field, "a day that is not in the future", str(day))]
-
-
-def _refuse(problems: list[Problem]) -> None:
-    if problems:
-        said = "; ".join(str(problem) for problem in problems)
-        raise RefusedError(f"The payment was not booked: {said}.", tuple(problems))

@@ -33,7 +33,7 @@ def demo(
     from starter.stack import control  # noqa: PLC0415 - slow to import
 
     data = cast("Context", context.obj).data
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     was_running = control.is_supervised(data)
     right = False

@@ -17,6 +17,8 @@ async def test_the_keys_of_the_contract(api: Api, good_order: dict[str, Any]) ->
     await api.submit(good_order)
     progress = await api.work(CASE)
     (item,) = await api.get("/api/cases")
+    for group in ("payments", "invoices", "customers", "tasks", "exceptions", "approvals"):
+        assert all("id" in row for row in await api.get(f"/api/{group}"))
     assert item["id"] == CASE
     assert (item["kind"], item["status"], item["amount_due"]) == (
         "order",

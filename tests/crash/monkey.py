@@ -33,7 +33,7 @@ class Monkey:
 
     async def kill(self, name: str) -> None:
         """Kill one process as soon as it works; an earlier kill may still keep it away."""
-        while not (record := State.load(self._data).processes[name]).ready:
+        while not (record := State.load(self._data).processes[name]).ready:  # noqa: ASYNC110 - it is a file
             await asyncio.sleep(0.05)
         self._send(name, record.ref)
 
@@ -44,10 +44,13 @@ class Monkey:
         for name, record in state.processes.items():
             self._send(name, record.ref)
 
+    def note(self, line: str) -> None:
+        """Print what happened, and when; pytest shows it where a test fails."""
+        print(f"{time.monotonic() - self._began:5.1f} s  {line}", flush=True)  # noqa: T201
+
     def _send(self, name: str, ref: ProcessRef) -> None:
         if not ref.alive():
             return
         ref.send(signal.SIGKILL)
-        line = f"{time.monotonic() - self._began:5.1f} s  {name:<10} killed ({self._describe()})"
         self.kills.append(name)
-        print(line, flush=True)  # noqa: T201 - pytest shows it where a test fails
+        self.note(f"{name:<10} killed ({self._describe()})")

@@ -35,10 +35,10 @@ class Buying:
 
     sample: str
     number: str
-    document: Json
+    document: Json = field(repr=False)
     parts: int = 1
     case_id: str = ""
-    seen: Json = field(default_factory=dict)
+    seen: Json = field(default_factory=dict, repr=False)
 
     @property
     def invoice_no(self) -> str:
@@ -48,9 +48,8 @@ class Buying:
     @property
     def waits_for_money(self) -> bool:
         """Whether the case rests until money comes."""
-        status = self.seen.get("status")
-        needs_attention = self.seen.get("needs_attention")
-        return status == "awaiting_payment" or (status == "payment_failed" and needs_attention)
+        status, wants_help = self.seen.get("status"), bool(self.seen.get("needs_attention"))
+        return status == "awaiting_payment" or (status == "payment_failed" and wants_help)
 
     @property
     def closed(self) -> bool:
@@ -82,7 +81,8 @@ class Shop:
         for place in range(count):
             sample = MIX[place % len(MIX)]
             number = f"{self.channel.upper()}-{place + 1:03}"
-            buying = Buying(sample, number, _document(sample, number, place), 1 + place % 2)
+            document = _document(sample, self.channel, number, place)
+            buying = Buying(sample, number, document, parts=1 + place % 2)
             self.buyings.append(buying)
         return self.buyings
 
@@ -94,14 +94,14 @@ class Shop:
     async def pay(self, buying: Buying) -> None:
         """Let the money come in, told twice: by bank, or by the shop where the first try failed."""
         if buying.sample == "zahltag-payment-failed":
-            await self.until(buying, lambda: buying.waits_for_money)
+            await self.until(lambda b: b.waits_for_money, buying)
             paid = {"status": "successful", "transaction_id": f"tx-{buying.number}-2"}
             later = {"modified_at": "2026-11-18T09:00:00+01:00"}
             document = buying.document | {"payment": buying.document["payment"] | paid} | later
             for _ in range(2):
                 await self._insist("/api/orders", document, source="zahltag")
         elif buying.sample == "zahltag-ok":
-            await self.until(buying, lambda: bool(buying.invoice_no))
+            await self.until(lambda b: b.invoice_no, buying)
             for part in range(buying.parts):
                 await self.transfer(buying, part)
 
@@ -113,18 +113,25 @@ class Shop:
         for _ in range(2):
             await self._insist("/api/payments", receipt)
 
-    async def until(self, buying: Buying, reached: Callable[[], bool]) -> None:
-        """Wait until the buyer sees it; ``watch`` has to run."""
-        while not reached():
-            assert buying.seen.get("status") not in MISHAPS, buying
-            await asyncio.sleep(0.1)
+    async def until(self, reached: Callable[[Buying], object], *buyings: Buying) -> None:
+        """Wait until each of them looks like that to its buyer; ``watch`` has to run."""
+        for buying in buyings:
+            while not reached(buying):
+                status, why = buying.seen.get("status"), buying.seen.get("why")
+                assert status not in MISHAPS, f"{buying.case_id}: {status}, {why}"
+                await asyncio.sleep(0.1)
 
     async def buy(self, buying: Buying, after: float) -> None:
         """Order after so many seconds, pay and wait for the end."""
         await asyncio.sleep(after)
         await self.order(buying)
         await self.pay(buying)
-        await self.until(buying, lambda: buying.closed)
+        await self.until(lambda b: b.closed, buying)
+
+    async def has_invoices(self, count: int) -> None:
+        """Wait until so many orders have their invoice."""
+        while sum(bool(buying.invoice_no) for buying in self.buyings) < count:  # noqa: ASYNC110 - they are seen by asking
+            await asyncio.sleep(0.1)
 
     async def watch(self) -> None:
         """Look at all cases again and again; not at all while nobody answers."""
@@ -160,12 +167,12 @@ class Shop:
             await asyncio.sleep(AGAIN_AFTER)
 
 
-def _document(sample: str, number: str, place: int) -> Json:
+def _document(sample: str, channel: str, number: str, place: int) -> Json:
     document: Json = json.loads((SAMPLES / f"{sample}.json").read_text(encoding="utf-8"))
     first = datetime.fromisoformat("2026-11-16T08:00:00+01:00")
     buyer = document["buyer"] | {
         "customer_id": f"{sample}-{place % 5}",
-        "email": f"{sample}-{place % 5}@buyers.example",
+        "email": f"{sample}-{place % 5}@{channel}.example",
     }
     buyer.pop("vat_id", None)
     return document | {

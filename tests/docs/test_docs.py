@@ -10,8 +10,8 @@ from collections import Counter
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -53,7 +53,7 @@ def coverage_rows() -> list[list[str]]:
 
 
 @cache
-def tests_in(path: Path) -> frozenset[str]:
+def functions_of(path: Path) -> frozenset[str]:
     """The names of the test functions of a file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -105,7 +105,7 @@ def test_every_named_test_exists() -> None:
     missing = [
         f"{file}::{test}"
         for file, test in sorted(named)
-        if not (ROOT / file).exists() or test not in tests_in(ROOT / file)
+        if not (ROOT / file).exists() or test not in functions_of(ROOT / file)
     ]
     assert missing == []
 
@@ -185,9 +185,9 @@ def test_ci_runs_the_checks_and_the_readme_s_test_command() -> None:
 
 
 @cache
-def _commands() -> click.Command:
+def _commands() -> Any:
     for module in cli.MODULES:
-        import_module(module).register(cli.app)
+        import_module(f"starter.cli.{module}").register(cli.app)
     return typer.main.get_command(cli.app)
 
 
@@ -208,15 +208,15 @@ def test_commands_exist(document: Path) -> None:
     wrong = []
     for line in _spoken(document):
         words = shlex.split(line.split(" | ")[0].split(" > ")[0], comments=True)[1:]
-        command: click.Command = _commands()
-        options = {o for p in command.params for o in p.opts}
+        command = _commands()
+        options = {"--help"} | {o for p in command.params for o in p.opts}
         for position, word in enumerate(words):
             if word.startswith("--"):
                 if word.partition("=")[0] not in options:
                     wrong.append(f"{line}: {word}")
-            elif isinstance(command, click.Group):
-                if word in command.commands:
-                    command = command.commands[word]
+            elif group := getattr(command, "commands", None):
+                if word in group:
+                    command = group[word]
                     options |= {o for p in command.params for o in p.opts}
                 elif not (position and words[position - 1] in {"--data-dir", "--as"}):
                     wrong.append(f"{line}: {word}")

@@ -13,7 +13,8 @@ from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Input, Key, Line
 from starter.api.services import Json, Uses, now
 from starter.api.shapes import money
-from starter.receipts import Entry, record
+from starter.payment_checks import Entry
+from starter.receipts import record
 
 router = APIRouter(prefix="/api/payments")
 

@@ -1,0 +1,1 @@
+"""What an order costs: the real chain beside the least that could do the same (``make bench``)."""

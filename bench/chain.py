@@ -1,0 +1,50 @@
+"""The real chain: the product's own intake and receipts; dispatcher and worker are processes."""
+
+from __future__ import annotations
+
+from bench.orders import TOTAL, document, now
+from connectors.shops import SHOPS
+from connectors.shops.port import parse_document
+from models.settings import Settings
+from models.store.database import Database
+from starter.intake import take_webhook
+from starter.receipts import Entry, record
+
+CHANNEL = "bench"
+
+
+class Chain:
+    """Takes orders and payments in as the API does, after the signature was checked."""
+
+    name = "chain"
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = settings.database_url.get_secret_value()
+        self._database = Database.connect(settings)
+
+    async def take_in(self, number: str) -> None:
+        """Take an order in: one transaction, its case follows by itself."""
+        body = document(number)
+        await take_webhook(
+            self._database,
+            SHOPS["zahltag"],
+            parse_document(body),
+            body,
+            channel=CHANNEL,
+            headers={"webhook-id": f"event-{number}"},
+            at=now(),
+        )
+
+    async def pay(self, case_id: str, invoice_no: str) -> None:
+        """Record the payment: one transaction, its signal follows by itself."""
+        entry = Entry(invoice_no, TOTAL, "EUR", f"paid-{case_id}")
+        await record(self._database, entry, at=now(), by="bench")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._database.close()
+
+
+def case_id(number: str) -> str:
+    """Return the case of an order of the bench."""
+    return f"order-{CHANNEL}-{number}"

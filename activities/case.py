@@ -17,7 +17,7 @@ from models.store.effects import once
 
 @dataclass(frozen=True, slots=True)
 class CaseActivities:
-    """``request_approval``, ``take_decision``, ``note_overdue`` and ``close_case``."""
+    """Approvals, decisions, overdue; closing the tasks and the case."""
 
     services: Services
 
@@ -71,6 +71,15 @@ class CaseActivities:
                 history.note(session, request.case_id, request.at, "overdue", text)
             return await cases.refresh(session, request.case_id, request.at)
 
+    @activity.defn(name="close_tasks")
+    async def close_tasks(self, request: StepRequest) -> Progress:
+        """Undo ``create_task`` and ``request_approval``: nobody has to do these any more."""
+        async with self.services.database.transaction() as session:
+            reason = "the order was cancelled"
+            await tasks.close_all(session, request.case_id, request.at, reason)
+            await approvals.withdraw_all(session, request.case_id, request.at, reason)
+            return await cases.refresh(session, request.case_id, request.at)
+
     @activity.defn(name="close_case")
     async def close_case(self, request: StepRequest) -> Progress:
         """Close the case and the tasks that followed it up, if it still is to be closed."""
@@ -78,7 +87,11 @@ class CaseActivities:
             progress = await cases.look(session, request.case_id, request.at)
             if progress.plan.step is not Step.CLOSE_CASE:
                 return progress
-            ends = {"cancelled": Status.CANCELLED, "rejected": Status.REJECTED}
+            ends = {
+                "cancelled": Status.CANCELLED,
+                "rejected": Status.REJECTED,
+                "written-off": Status.WRITTEN_OFF,
+            }
             status = ends.get(progress.plan.cause, Status.CLOSED)
             await tasks.close_of_case(session, request.case_id, request.at, f"case {status}")
             await cases.close(session, request.case_id, status, request.at)

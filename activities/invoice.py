@@ -16,10 +16,10 @@ from domain.calendar import due_date, local_date
 from domain.company import Company, PaymentTerms
 from domain.errors import ConflictError
 from domain.invoice import Invoice
-from domain.invoicing import build_invoice
+from domain.invoicing import build_cancellation, build_invoice
 from domain.order import CustomerKind, Order
 from domain.order_case import Step
-from models.codec import Json, load_order
+from models.codec import Json, load_invoice, load_order
 from models.messages import Progress, StepRequest
 from models.store import cases, company, customers, history, invoices, payments
 from models.store.effects import once
@@ -28,7 +28,7 @@ from models.tables import Customer, SalesOrder
 
 @dataclass(frozen=True, slots=True)
 class InvoiceActivities:
-    """The activities ``create_invoice`` and ``set_due_date``."""
+    """``create_invoice``, ``cancel_invoice``, ``write_off`` and ``set_due_date``."""
 
     services: Services
 
@@ -50,6 +50,35 @@ class InvoiceActivities:
             await once(session, request, issue)
             return await cases.refresh(session, request.case_id, request.at)
 
+    @activity.defn(name="cancel_invoice")
+    async def cancel_invoice(self, request: StepRequest) -> Progress:
+        """Undo ``create_invoice`` with a document: the cancellation invoice (Stornorechnung).
+
+        Payments are released first and are on account again.
+        """
+        async with self.services.database.transaction() as session:
+
+            async def cancel() -> Json:
+                return await _cancel(session, request)
+
+            await once(session, request, cancel)
+            return await cases.refresh(session, request.case_id, request.at)
+
+    @activity.defn(name="write_off")
+    async def write_off(self, request: StepRequest) -> Progress:
+        """Write off what is still open, as two people agreed; what was paid meanwhile is not."""
+        async with self.services.database.transaction() as session:
+
+            async def book() -> Json:
+                row = await invoices.of_case(session, request.case_id)
+                await customers.lock(session, row.customer_id)
+                today = await cases.today(session, request.case_id, request.at)
+                await invoices.write_off(session, row, request.at, today)
+                return {"invoice_no": row.invoice_no}
+
+            await once(session, request, book)
+            return await cases.refresh(session, request.case_id, request.at)
+
     @activity.defn(name="set_due_date")
     async def set_due_date(self, request: StepRequest) -> Progress:
         """Record the due date that the customer's terms and the invoice say (F1, F2)."""
@@ -65,6 +94,33 @@ class InvoiceActivities:
 
             await once(session, request, record)
             return await cases.refresh(session, request.case_id, request.at)
+
+
+async def _cancel(session: AsyncSession, request: StepRequest) -> Json:
+    original = await invoices.of_case(session, request.case_id)
+    await customers.lock(session, original.customer_id)
+    firm = await company.get(session)
+    today = local_date(request.at, firm.time_zone)
+    item = await invoices.open_item(session, original.id or 0)
+    await payments.release(session, item, request.at, today)
+    invoice = load_invoice(original.content)
+    row = await invoices.issue(
+        session,
+        company=firm,
+        case_id=request.case_id,
+        order_id=original.order_id,
+        customer_id=original.customer_id,
+        issue_date=today,
+        at=request.at,
+        build=lambda number: build_cancellation(invoice, number, today),
+        render=_render,
+        cancels=original,
+    )
+    return {"invoice_no": row.invoice_no}
+
+
+async def _render(invoice: Invoice) -> bytes:
+    return await asyncio.to_thread(render_invoice, invoice)
 
 
 async def _issue(session: AsyncSession, request: StepRequest) -> Json:
@@ -96,9 +152,6 @@ async def _issue(session: AsyncSession, request: StepRequest) -> Json:
             language=customer.language if customer.language in {"de", "en"} else "",
         )
 
-    async def render(invoice: Invoice) -> bytes:
-        return await asyncio.to_thread(render_invoice, invoice)
-
     invoice = await invoices.issue(
         session,
         company=firm,
@@ -108,7 +161,7 @@ async def _issue(session: AsyncSession, request: StepRequest) -> Json:
         issue_date=issue_date,
         at=request.at,
         build=build,
-        render=render,
+        render=_render,
     )
     return {"invoice_no": invoice.invoice_no}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from email.message import EmailMessage
@@ -12,6 +12,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from documents.mails import (
     Attachment,
+    CancellationMail,
+    DueDateChangedMail,
     InvoiceMail,
     MailContext,
     PaymentConfirmationMail,
@@ -26,7 +28,7 @@ from domain.invoicing import document_language
 from domain.order_case import MailKind
 from models.codec import load_invoice, load_order
 from models.messages import StepRequest
-from models.store import company, customers, documents, invoices, payments
+from models.store import company, customers, documents, endings, invoices, payments
 from models.tables import Customer, SalesOrder
 
 
@@ -65,6 +67,10 @@ async def compose(
         content = await _confirmation(session, request, firm)
     elif request.mail is MailKind.PAYMENT_RESCUE:
         content = await _rescue(session, order_row, firm)
+    elif request.mail is MailKind.CANCELLATION:
+        content = await _cancellation(session, order_row, firm)
+    elif request.mail is MailKind.DUE_DATE_CHANGED:
+        content = await _due_date_changed(session, request, firm)
     else:
         raise RefusedError(f"There is no mail of the kind {request.mail}.")
     message = build_message(
@@ -115,6 +121,47 @@ async def _confirmation(session: AsyncSession, request: StepRequest, firm: Compa
             reference=payment.transaction_id,
             still_open=item.open_amount,
             surplus=payment.unallocated,
+        )
+    )
+
+
+async def _cancellation(session: AsyncSession, row: SalesOrder, firm: Company) -> _Content:
+    order = load_order(row.content)
+    received = await payments.received(session, row.case_id, row.currency)
+    cancelled = await invoices.cancellation_of(session, row.case_id)
+    context = CancellationMail(
+        company=firm,
+        reader=Reader.of_order(order, document_language(order)),
+        order_no=order.order_no,
+        currency=order.currency,
+        refund=received,
+    )
+    if cancelled is None:
+        return _Content(context)
+    document = await documents.get(session, cancelled.document_id)
+    original = await invoices.of_case(session, row.case_id)
+    return _Content(
+        replace(context, invoice_no=original.invoice_no, cancellation_no=cancelled.invoice_no),
+        (Attachment(document.filename, document.content, document.media_type),),
+        cancelled.document_id,
+    )
+
+
+async def _due_date_changed(session: AsyncSession, request: StepRequest, firm: Company) -> _Content:
+    change = await endings.change(session, int(request.cause.removeprefix("extension-")))
+    row = await invoices.of_case(session, request.case_id)
+    invoice = load_invoice(row.content)
+    item = await invoices.open_item(session, row.id or 0)
+    return _Content(
+        DueDateChangedMail(
+            company=firm,
+            reader=Reader.of_invoice(invoice),
+            invoice_no=row.invoice_no,
+            order_no=invoice.order_reference,
+            amount=item.open_amount,
+            currency=row.currency,
+            previous=change.previous,
+            due_date=change.due_date,
         )
     )
 

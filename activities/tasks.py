@@ -88,12 +88,20 @@ def _words(request: StepRequest, case: Standing, today: date) -> tuple[str, str,
             " the customer's next invoice.",
             today + timedelta(days=3),
         )
+    if request.task is TaskKind.REFUND:
+        return (
+            _ACCOUNTING,
+            f"Refund the money of case {request.case_id}",
+            "The order was cancelled and money was received for it. Refund it by the way it came"
+            " (par. 357 (3) BGB for consumers: within 14 days), then mark this task as done.",
+            today + timedelta(days=3),
+        )
     raise RefusedError(f"There is no task of the kind {request.task}.")
 
 
 def _context(request: StepRequest, case: Standing) -> Json:
     context: Json = {"invoice_no": case.invoice_no, "customer_no": case.customer_no}
-    if request.task is TaskKind.PAYMENT_ON_ACCOUNT:
+    if request.task in {TaskKind.PAYMENT_ON_ACCOUNT, TaskKind.REFUND}:
         context["payment_id"] = int(request.cause.removeprefix("payment-"))
     return context
 

@@ -28,6 +28,9 @@ class Step(StrEnum):
     RECONCILE_PAYMENT = "reconcile_payment"
     REQUEST_APPROVAL = "request_approval"
     NOTE_OVERDUE = "note_overdue"
+    CLOSE_TASKS = "close_tasks"
+    CANCEL_INVOICE = "cancel_invoice"
+    WRITE_OFF = "write_off"
     CLOSE_CASE = "close_case"
     WAIT = "wait"
     END = "end"
@@ -45,6 +48,8 @@ class Status(StrEnum):
     AWAITING_PAYMENT = "awaiting_payment"
     OVERDUE = "overdue"
     SETTLING = "settling"
+    CANCELLING = "cancelling"
+    WRITTEN_OFF = "written_off"
     REJECTED = "rejected"
     CANCELLED = "cancelled"
     CLOSED = "closed"
@@ -53,7 +58,8 @@ class Status(StrEnum):
 _ENDS = {
     Status.CLOSED: "the invoice is paid in full and everything is done",
     Status.REJECTED: "a person rejected the order; no invoice was made",
-    Status.CANCELLED: "the shop cancelled the order before an invoice was made",
+    Status.CANCELLED: "the order was cancelled and everything done for it was undone",
+    Status.WRITTEN_OFF: "what was open was written off",
 }
 ENDED = frozenset(_ENDS)
 
@@ -74,6 +80,8 @@ class MailKind(StrEnum):
     INVOICE = "invoice"
     PAYMENT_CONFIRMATION = "payment_confirmation"
     PAYMENT_RESCUE = "payment_rescue"
+    CANCELLATION = "cancellation"
+    DUE_DATE_CHANGED = "due_date_changed"
 
 
 class TaskKind(StrEnum):
@@ -82,6 +90,7 @@ class TaskKind(StrEnum):
     FOLLOW_UP_PAYMENT = "follow_up_payment"
     PAYMENT_FAILED = "payment_failed"
     PAYMENT_ON_ACCOUNT = "payment_on_account"
+    REFUND = "refund"
     STEP_FAILED = "step_failed"
 
 
@@ -93,7 +102,10 @@ class Standing:
     ``problems`` is how many findings are open. ``approval`` is ``""`` (not asked), ``pending``,
     ``approved`` or ``rejected``. ``received`` is all money that came for this case, ``amount_due``
     what is open on the invoice. ``unreconciled`` are payments not yet looked at, ``on_account``
-    payments with money left over for which no task exists yet.
+    payments with money left over for which no task exists yet. ``extension`` is a change of the due
+    date that the customer was not told yet; ``write_off`` the state of the approval of one.
+    ``cancelling`` is a person's decision to undo everything; ``told`` says that the customer got a
+    mail of ours, and so has to get one about the cancellation too.
     """
 
     revision: int
@@ -121,7 +133,15 @@ class Standing:
     on_account: tuple[int, ...] = ()
     settled_by: int | None = None
     confirmed: bool = False
-    failed_step: str = ""
+    extension: int | None = None
+    write_off: str = ""
+    written_off: bool = False
+    cancelling: bool = False
+    open_tasks: bool = False
+    invoice_cancelled: bool = False
+    told: bool = False
+    cancellation_mailed: bool = False
+    failed_steps: tuple[str, ...] = ()
     closed: Status | None = None
 
 
@@ -148,12 +168,15 @@ def decide(case: Standing, today: date) -> Plan:
     """Say what the case does next on that local day, and why."""
     return (
         _take_money(case)
+        or _undo(case)
         or _mend(case)
         or _check(case)
         or _ask(case)
         or _rescue(case)
         or _invoice(case)
         or _left_over(case)
+        or _write_off(case)
+        or _extend(case)
         or _collect(case, today)
         or _settle(case)
     )
@@ -173,14 +196,51 @@ def _take_money(case: Standing) -> Plan | None:
     )
 
 
-def _mend(case: Standing) -> Plan | None:
-    if not case.failed_step:
+def _undo(case: Standing) -> Plan | None:
+    """Undo what was done, in reverse order, with documents instead of deletions.
+
+    An undo step that failed is left to a person while the others go on; the case closes when all
+    of them are done.
+    """
+    if not case.cancelling or case.closed is not None:
         return None
+    why = "the order was cancelled by a person"
+    steps = (
+        (case.open_tasks, Step.CLOSE_TASKS, "close the tasks of the case", None, None),
+        (
+            case.invoice_id is not None and not case.invoice_cancelled,
+            Step.CANCEL_INVOICE,
+            "make the cancellation invoice",
+            None,
+            None,
+        ),
+        (bool(case.on_account), Step.CREATE_TASK, "have the money refunded", None, TaskKind.REFUND),
+        (
+            case.told and not case.cancellation_mailed,
+            Step.SEND_EMAIL,
+            "tell the customer",
+            MailKind.CANCELLATION,
+            None,
+        ),
+    )
+    for needed, step, words, mail, task in steps:
+        if needed and step.value not in case.failed_steps:
+            cause = f"payment-{case.on_account[0]}" if task else "cancellation"
+            return Plan(step, Status.CANCELLING, words, why, cause=cause, mail=mail, task=task)
+    if case.failed_steps:
+        return None
+    return Plan(Step.CLOSE_CASE, Status.CANCELLING, "close the case", why, cause="cancelled")
+
+
+def _mend(case: Standing) -> Plan | None:
+    if not case.failed_steps:
+        return None
+    failed = " and ".join(case.failed_steps)
     return Plan(
         Step.WAIT,
         Status.NEEDS_RETRY,
-        f"repeat the step {case.failed_step}",
-        f"the step {case.failed_step} failed in a way that repeating alone does not mend;"
+        f"repeat the step {failed}",
+        f"the step {failed} failed in a way that repeating alone does not mend;"
         " mend the cause, then retry the case",
         waiting_for=WaitingFor.RETRY,
         attention=True,
@@ -328,13 +388,60 @@ def _invoice(case: Standing) -> Plan | None:
 def _left_over(case: Standing) -> Plan | None:
     if not case.on_account:
         return None
+    cause = f"payment-{case.on_account[0]}"
+    if case.closed is Status.CANCELLED:
+        return Plan(
+            Step.CREATE_TASK,
+            Status.SETTLING,
+            "have the money refunded",
+            "money arrived for an order that was cancelled",
+            cause=cause,
+            task=TaskKind.REFUND,
+        )
     return Plan(
         Step.CREATE_TASK,
         Status.SETTLING,
         "create a task for money left over",
         "more was received than is owed: a person decides what becomes of the rest",
-        cause=f"payment-{case.on_account[0]}",
+        cause=cause,
         task=TaskKind.PAYMENT_ON_ACCOUNT,
+    )
+
+
+def _write_off(case: Standing) -> Plan | None:
+    """Write off what is open, once a second person has agreed."""
+    if not case.write_off or case.amount_due <= 0:
+        return None
+    owed = f"{case.amount_due:.2f} {case.currency}"
+    if case.write_off == "pending":
+        return Plan(
+            Step.WAIT,
+            Status.NEEDS_APPROVAL,
+            "write off, or go on after a rejection",
+            f"a person proposed to write off {owed}; another has to agree",
+            waiting_for=WaitingFor.APPROVAL,
+            attention=True,
+        )
+    return Plan(
+        Step.WRITE_OFF,
+        Status.SETTLING,
+        "write off what is open",
+        f"two people agreed to write off {owed}",
+        cause=f"invoice-{case.invoice_id}",
+    )
+
+
+def _extend(case: Standing) -> Plan | None:
+    """Tell the customer that the due date was moved (F3)."""
+    if case.extension is None or case.amount_due <= 0:
+        return None
+    return Plan(
+        Step.SEND_EMAIL,
+        Status.AWAITING_PAYMENT,
+        "tell the customer the new due date",
+        f"the due date was moved to {case.due_date}",
+        cause=f"extension-{case.extension}",
+        mail=MailKind.DUE_DATE_CHANGED,
     )
 
 
@@ -379,7 +486,8 @@ def _collect(case: Standing, today: date) -> Plan | None:
 
 
 def _settle(case: Standing) -> Plan:
-    if case.settled_by is not None and not case.paid_at_issue and not case.confirmed:
+    owed_nothing = case.settled_by is not None and not case.written_off
+    if owed_nothing and not case.paid_at_issue and not case.confirmed and not case.closed:
         return Plan(
             Step.SEND_EMAIL,
             Status.SETTLING,
@@ -387,6 +495,14 @@ def _settle(case: Standing) -> Plan:
             "the invoice is paid in full",
             cause=f"payment-{case.settled_by}",
             mail=MailKind.PAYMENT_CONFIRMATION,
+        )
+    if case.closed is None and case.written_off:
+        return Plan(
+            Step.CLOSE_CASE,
+            Status.SETTLING,
+            "close the case and its tasks",
+            "what was open was written off",
+            cause="written-off",
         )
     if case.closed is None:
         return Plan(
@@ -410,6 +526,13 @@ def payment_status(case: Standing) -> str:
     if case.payment_status is PaymentStatus.SUCCESSFUL:
         return PaymentStatus.OPEN.value
     return case.payment_status.value
+
+
+def amount_expected(case: Standing) -> Decimal:
+    """Return what still has to come: what is open on the invoice, before it the order's rest."""
+    if case.invoice_id is None and case.closed is None:
+        return max(case.total - case.received, Decimal(0))
+    return case.amount_due
 
 
 def accounting_status(case: Standing) -> str:

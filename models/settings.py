@@ -16,7 +16,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """Addresses, secrets and limits of one company's installation."""
 
-    model_config = SettingsConfigDict(env_prefix="ZAHLTAG_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="ZAHLTAG_", env_file=".env", env_ignore_empty=True, extra="ignore"
+    )
 
     data_dir: Path = Field(Path(".zahltag"), description="where the embedded stack keeps its data")
 

@@ -188,6 +188,7 @@ class CaseFile(SQLModel, table=True):
     waiting_for: str
     needs_attention: bool = False
     overdue_noted: bool = False
+    cancel_reason: str | None = None
     closed_as: str | None = None
     opened_at: datetime = _instant()
     closed_at: datetime | None = _instant(nullable=True)
@@ -229,6 +230,12 @@ class InvoiceRow(SQLModel, table=True):
             "order_id",
             unique=True,
             postgresql_where=text("type = '380'"),
+        ),
+        Index(
+            "invoice_one_cancellation",
+            "order_id",
+            unique=True,
+            postgresql_where=text("type = '384'"),
         ),
     )
 
@@ -334,10 +341,10 @@ class Payment(SQLModel, table=True):
 
 
 class Allocation(SQLModel, table=True):
-    """Which part of a payment settled which invoice (Zuordnung). Append-only."""
+    """Which part of a payment settled which invoice (Zuordnung); a release is negative."""
 
     __tablename__: ClassVar[str] = "allocation"
-    __table_args__ = (CheckConstraint("amount > 0", name="amount_positive"),)
+    __table_args__ = (CheckConstraint("amount <> 0", name="amount_not_zero"),)
 
     id: int | None = _key()
     payment_id: int = _reference("payment.id")
@@ -450,11 +457,26 @@ class Approval(SQLModel, table=True):
     currency: str
     why: str
     rule: str = ""
+    proposed_by: str = ""
     status: str = "pending"
     requested_at: datetime = _instant()
     decided_at: datetime | None = _instant(nullable=True)
     decided_by: str = ""
     reason: str = ""
+
+
+class DueDateChange(SQLModel, table=True):
+    """A due date that a person moved (F3); the customer is told of each."""
+
+    __tablename__: ClassVar[str] = "due_date_change"
+
+    id: int | None = _key()
+    case_id: str = Field(index=True)
+    invoice_id: int = _reference("invoice.id", index=False)
+    previous: date
+    due_date: date
+    changed_by: str
+    changed_at: datetime = _instant()
 
 
 class Outbox(SQLModel, table=True):

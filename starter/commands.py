@@ -26,6 +26,9 @@ SIGNALS = {
     "retry": "retry_step",
     "approve": "approval",
     "reject": "rejection",
+    "cancel": "cancel_order",
+    "extend": "extend_due_date",
+    "write_off": "write_off_proposed",
 }
 PATIENCE = 10.0
 SAFETY_NET = timedelta(seconds=15)

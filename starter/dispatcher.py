@@ -41,6 +41,9 @@ MESSAGES: dict[str, type[Message]] = {
     "approval": Command,
     "rejection": Command,
     "retry_step": Command,
+    "cancel_order": Command,
+    "extend_due_date": Command,
+    "write_off_proposed": Command,
 }
 
 log = structlog.get_logger("dispatcher")

@@ -1,4 +1,8 @@
-"""Run one activity by the policy of its kind."""
+"""Run one activity by the policy of its kind.
+
+A cancellation of the workflow does not abandon an effect under way: what it did is known before
+anything is undone.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from temporalio.exceptions import (
     FailureError,
     is_cancelled_exception,
 )
+from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from models.messages import DecisionRequest, Progress, StepRequest
@@ -48,6 +53,7 @@ async def run_effect(name: str, request: StepRequest | DecisionRequest, summary:
             heartbeat_timeout=SILENCE,
             schedule_to_close_timeout=policy.give_up_after,
             retry_policy=policy.retry,
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=summary,
         )
     except ActivityError as error:
@@ -64,6 +70,7 @@ async def _run_local(name: str, request: StepRequest | DecisionRequest, summary:
         result_type=Progress,
         schedule_to_close_timeout=LOCAL_DEADLINE,
         retry_policy=LOCAL_TRIES,
+        cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         summary=summary,
     )
     return progress

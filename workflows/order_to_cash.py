@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from domain.order_case import Step, TaskKind, WaitingFor
@@ -47,13 +47,26 @@ class OrderToCash:
         self._answers: dict[str, Progress | str] = {}
         self._display = Display()
         self._last_key = ""
+        self._heeded = False
 
     @workflow.run
     async def run(self, start: CaseStart) -> str:
-        """Go from plan to plan until nothing is left to do; return the status it ended in."""
+        """Go from plan to plan until nothing is left to do; return the status it ended in.
+
+        Cancelled from outside (the Web UI), the case does not die: it undoes what it did.
+        """
+        while True:
+            try:
+                return await self._work(start)
+            except BaseException as error:
+                if self._heeded or not is_cancelled_exception(error):
+                    raise
+
+    async def _work(self, start: CaseStart) -> str:
         progress = self._progress or await self._first_look()
         while True:
             self._progress = progress
+            self._heed_cancellation()
             if self._commands:
                 progress = await self._take_decision(*self._commands[0])
             elif self._payments:
@@ -69,6 +82,17 @@ class OrderToCash:
                 await workflow.wait_condition(workflow.all_handlers_finished)
             else:
                 progress = await self._execute(progress)
+
+    def _heed_cancellation(self) -> None:
+        """Take a cancellation of the workflow as the decision to cancel the order."""
+        reason = workflow.cancellation_reason()
+        if reason is None or self._heeded:
+            return
+        self._heeded = True
+        command = Command(
+            id=f"cancelled-{workflow.info().run_id}", reason=reason or "cancelled in Temporal"
+        )
+        self._note("cancel", command)
 
     # What the case does -----------------------------------------------------------------------
 
@@ -180,6 +204,29 @@ class OrderToCash:
         """Repeat the failed step."""
         return await self._decide("retry", command)
 
+    @workflow.update(description="Cancel the order: undo what was done, with documents.")
+    async def cancel(self, command: Command) -> Progress:
+        """Cancel the order; give a reason."""
+        return await self._decide("cancel", command)
+
+    @workflow.update(description="Move the due date: fields {'due': '2026-12-31'}.")
+    async def extend(self, command: Command) -> Progress:
+        """Move the due date; the customer is told."""
+        return await self._decide("extend", command)
+
+    @workflow.update(description="A write-off was proposed by the API, which checks who may.")
+    async def write_off(self, command: Command) -> Progress:
+        """Look at a proposed write-off; it needs a second person, so only the API proposes it."""
+        return await self._decide("write_off", command)
+
+    @write_off.validator
+    def _may_write_off(self, command: Command) -> None:
+        if not command.stored:
+            raise ApplicationError(
+                "A write-off needs two people: propose it with `zahltag case write-off`.",
+                type="NeedsFourEyes",
+            )
+
     @correct.validator
     def _may_correct(self, command: Command) -> None:
         self._must_wait_for(WaitingFor.CORRECTION, "correct", command)
@@ -215,6 +262,22 @@ class OrderToCash:
     def retry_signal(self, command: Command) -> None:
         """Repeat the failed step; ignored where none failed."""
         self._note("retry", command)
+
+    @workflow.signal(name="cancel_order", description="Like the update `cancel`, no answer.")
+    def cancel_signal(self, command: Command) -> None:
+        """Cancel the order; ignored where it is over already."""
+        self._note("cancel", command)
+
+    @workflow.signal(name="extend_due_date", description="Like the update `extend`, no answer.")
+    def extend_signal(self, command: Command) -> None:
+        """Move the due date; ignored where nothing is open."""
+        self._note("extend", command)
+
+    @workflow.signal(description="A write-off was proposed by the API: look at it.")
+    def write_off_proposed(self, command: Command) -> None:
+        """Look at a proposed write-off; one that is not stored is ignored."""
+        if command.stored:
+            self._note("write_off", command)
 
     @workflow.signal(description="The shop sent a newer version of the order.")
     def order_changed(self, fact: OrderChanged) -> None:

@@ -66,6 +66,9 @@ POLICIES: Mapping[str, EffectPolicy] = {
     Step.REQUEST_APPROVAL: DATABASE,
     Step.NOTE_OVERDUE: DATABASE,
     Step.CLOSE_CASE: DATABASE,
+    Step.CLOSE_TASKS: DATABASE,
+    Step.CANCEL_INVOICE: DOCUMENT,
+    Step.WRITE_OFF: DATABASE,
     "take_decision": DATABASE,
 }
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from domain.errors import ConflictError, NotFoundError
+from domain.errors import ConflictError, ForbiddenError, NotFoundError
 from models.store import history
 from models.tables import Approval
 
 ACCEPT_ORDER = "accept_order"
+WRITE_OFF = "write_off"
 
 
 async def request(
@@ -26,8 +28,13 @@ async def request(
     currency: str,
     why: str,
     at: datetime,
+    proposed_by: str = "",
 ) -> None:
-    """Ask for a decision, once per key."""
+    """Ask for a decision, once per key.
+
+    ``proposed_by`` is the person who proposed it, who cannot be the one who approves (four eyes);
+    what a rule or the case itself asks for has none.
+    """
     statement = (
         insert(Approval)
         .values(
@@ -38,6 +45,7 @@ async def request(
             currency=currency,
             why=why,
             rule="",
+            proposed_by=proposed_by,
             status="pending",
             requested_at=at,
             decided_by="",
@@ -57,6 +65,10 @@ async def decide(
 ) -> bool:
     """Take the decision; False if it was taken so before, ConflictError if it was the other."""
     wanted = "approved" if approved else "rejected"
+    if approved and approval.status == "pending" and by == approval.proposed_by:
+        raise ForbiddenError(
+            f"Approval {approval.id} was proposed by {by}: somebody else has to approve it."
+        )
     if approval.status != "pending":
         if approval.status != wanted:
             raise ConflictError(
@@ -90,6 +102,15 @@ async def pending_of(session: AsyncSession, case_id: str) -> Approval | None:
         .with_for_update()
     )
     return (await session.exec(query)).first()
+
+
+async def withdraw_all(session: AsyncSession, case_id: str, at: datetime, reason: str) -> None:
+    """Take back what a case still asks for, because it will not happen."""
+    await session.exec(
+        update(Approval)
+        .where(col(Approval.case_id) == case_id, col(Approval.status) == "pending")
+        .values(status="rejected", decided_by=history.SYSTEM, decided_at=at, reason=reason)
+    )
 
 
 async def list_all(session: AsyncSession, *, every: bool = False) -> list[Approval]:

@@ -19,29 +19,45 @@ from domain.order_case import (
     Status,
     Step,
     accounting_status,
+    amount_expected,
     decide,
     payment_status,
 )
 from models.messages import Progress
 from models.tables import CaseFile, Customer
 
-_FACTS = text("""
+_FACTS = text(r"""
 select o.revision, o.checked_revision, o.hold_reason, o.currency, o.total,
        o.content -> 'payment' ->> 'status' as payment_status,
        (o.content ->> 'cancelled')::boolean as cancelled_in_shop,
-       f.closed_as, f.overdue_noted,
+       f.closed_as, f.overdue_noted, f.cancel_reason is not null as cancelling,
        coalesce(c.customer_no, '') as customer_no,
        i.id as invoice_id, coalesce(i.invoice_no, '') as invoice_no,
        coalesce(i.paid_at_issue, false) as paid_at_issue,
        t.due_date, coalesce(t.open_amount, 0) as amount_due,
        coalesce((select a.status from approval a where a.case_id = f.id
-                 order by a.id desc limit 1), '') as approval,
+                 and a.step = 'accept_order' order by a.id desc limit 1), '') as approval,
+       coalesce((select a.status from approval a where a.case_id = f.id
+                 and a.step = 'write_off' order by a.id desc limit 1), '') as write_off,
+       exists (select from approval a where a.case_id = f.id
+               and a.status = 'pending') as asks,
        (select count(*) from case_exception e where e.case_id = f.id
         and e.resolved_at is null and e.kind <> 'step_failed') as problems,
-       coalesce((select e.field from case_exception e where e.case_id = f.id
-        and e.resolved_at is null and e.kind = 'step_failed' limit 1), '') as failed_step,
+       array(select e.field from case_exception e where e.case_id = f.id
+             and e.resolved_at is null and e.kind = 'step_failed' order by e.id) as failed_steps,
+       exists (select from invoice x where x.case_id = f.id
+               and x.type = '384') as invoice_cancelled,
+       exists (select from journal_entry j where j.case_id = f.id
+               and j.kind = 'written_off') as written_off,
+       (select max(d.id) from due_date_change d where d.case_id = f.id and not exists (
+          select from outgoing_mail m where m.state = 'sent'
+          and m.key = f.id || '\:send_email.due_date_changed\:extension-' || d.id)) as extension,
+       exists (select from task k where k.case_id = f.id and k.status = 'open'
+               and k.kind <> 'refund') as open_tasks,
        array(select m.kind from outgoing_mail m
              where m.case_id = f.id and m.state = 'sent') as mailed,
+       exists (select from outgoing_mail m where m.case_id = f.id
+               and m.state in ('sent', 'handing_over')) as told,
        array(select k.kind || ':' || coalesce(k.context ->> 'payment_id', '')
              from task k where k.case_id = f.id) as tasks,
        coalesce((select sum(p.amount) from payment p
@@ -68,22 +84,17 @@ async def refresh(session: AsyncSession, case_id: str, at: datetime) -> Progress
 
     Every activity ends with this, in its own transaction, so the projection never lags behind.
     """
-    case, progress = await _look(session, case_id, at)
-    await _project(session, case_id, progress, case, at)
+    progress = await look(session, case_id, at)
+    await _project(session, case_id, progress, at)
     return progress
 
 
 async def look(session: AsyncSession, case_id: str, at: datetime) -> Progress:
     """Read the facts and decide what comes next, without writing anything."""
-    return (await _look(session, case_id, at))[1]
-
-
-async def _look(session: AsyncSession, case_id: str, at: datetime) -> tuple[Standing, Progress]:
     facts = await _facts(session, case_id)
     case = _standing(facts)
     zone = ZoneInfo(facts["time_zone"] or "UTC")
-    plan = decide(case, at.astimezone(zone).date())
-    return case, _progress(case, plan, zone)
+    return _progress(case, decide(case, at.astimezone(zone).date()), zone)
 
 
 async def standing(session: AsyncSession, case_id: str) -> Standing:
@@ -109,6 +120,7 @@ async def _facts(session: AsyncSession, case_id: str) -> RowMapping:
 
 def _standing(facts: RowMapping) -> Standing:
     mailed, tasks = set(facts["mailed"]), set(facts["tasks"])
+    asked = ["refund"] if facts["cancelling"] else ["refund", "payment_on_account"]
     kinds = {task.split(":")[0] for task in tasks}
     paid = facts["invoice_id"] is not None and facts["amount_due"] == 0
     return Standing(
@@ -134,10 +146,20 @@ def _standing(facts: RowMapping) -> Standing:
         follow_up_task="follow_up_payment" in kinds,
         overdue_noted=facts["overdue_noted"],
         unreconciled=tuple(facts["unreconciled"]),
-        on_account=tuple(p for p in facts["left_over"] if f"payment_on_account:{p}" not in tasks),
+        on_account=tuple(
+            p for p in facts["left_over"] if not tasks & {f"{kind}:{p}" for kind in asked}
+        ),
+        extension=facts["extension"],
+        write_off="" if facts["write_off"] == "rejected" else facts["write_off"],
+        written_off=facts["written_off"],
+        cancelling=facts["cancelling"],
+        open_tasks=facts["open_tasks"] or facts["asks"],
+        invoice_cancelled=facts["invoice_cancelled"],
+        told=facts["told"],
+        cancellation_mailed="cancellation" in mailed,
         settled_by=facts["last_payment"] if paid else None,
         confirmed="payment_confirmation" in mailed,
-        failed_step=facts["failed_step"],
+        failed_steps=tuple(facts["failed_steps"]),
         closed=Status(facts["closed_as"]) if facts["closed_as"] else None,
     )
 
@@ -153,7 +175,7 @@ def _progress(case: Standing, plan: Plan, zone: ZoneInfo) -> Progress:
         wake_at=wake_at,
         customer_no=case.customer_no,
         invoice_no=case.invoice_no,
-        amount_due=case.amount_due,
+        amount_due=amount_expected(case),
         currency=case.currency,
         due_date=case.due_date,
         payment_status=payment_status(case),
@@ -164,11 +186,9 @@ def _progress(case: Standing, plan: Plan, zone: ZoneInfo) -> Progress:
 
 
 async def _project(
-    session: AsyncSession, case_id: str, progress: Progress, case: Standing, at: datetime
+    session: AsyncSession, case_id: str, progress: Progress, at: datetime
 ) -> None:
     plan = progress.plan
-    to_come = max(case.total - case.received, Decimal(0))
-    expected = to_come if case.invoice_id is None and case.closed is None else progress.amount_due
     values: dict[str, Any] = {
         "invoice_no": progress.invoice_no or None,
         "status": plan.status.value,
@@ -176,7 +196,7 @@ async def _project(
         "fulfilment_status": progress.fulfilment_status,
         "return_status": progress.return_status,
         "accounting_status": progress.accounting_status,
-        "amount_due": expected,
+        "amount_due": progress.amount_due,
         "currency": progress.currency,
         "due_date": progress.due_date,
         "next_step": plan.next_step,
@@ -198,10 +218,28 @@ async def close(session: AsyncSession, case_id: str, status: Status, at: datetim
     )
 
 
+async def request_cancellation(session: AsyncSession, case_id: str, reason: str) -> None:
+    """Note that a person wants everything undone; a closed case is open again for it."""
+    await session.exec(
+        update(CaseFile)
+        .where(col(CaseFile.id) == case_id)
+        .values(cancel_reason=reason, closed_at=None, closed_as=None)
+    )
+
+
 async def note_overdue(session: AsyncSession, case_id: str) -> None:
     """Remember that the due date has passed unpaid."""
+    await _set_overdue(session, case_id, noted=True)
+
+
+async def forget_overdue(session: AsyncSession, case_id: str) -> None:
+    """The due date was moved: whether it passes has to be seen again."""
+    await _set_overdue(session, case_id, noted=False)
+
+
+async def _set_overdue(session: AsyncSession, case_id: str, *, noted: bool) -> None:
     await session.exec(
-        update(CaseFile).where(col(CaseFile.id) == case_id).values(overdue_noted=True)
+        update(CaseFile).where(col(CaseFile.id) == case_id).values(overdue_noted=noted)
     )
 
 

@@ -38,6 +38,7 @@ class Database:
                 url,
                 pool_size=settings.database_pool,
                 max_overflow=0,
+                hide_parameters=True,  # error texts end up in logs and histories
                 connect_args={"timeout": 10, "command_timeout": 60},
             )
         )

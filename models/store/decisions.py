@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -12,7 +12,7 @@ from domain.corrections import correct
 from domain.errors import ConflictError, NotFoundError, RefusedError
 from domain.order_case import Standing, WaitingFor, decide
 from models.codec import dump_order, load_order
-from models.store import approvals, cases, history, tasks
+from models.store import approvals, cases, endings, history, tasks
 from models.tables import SalesOrder
 
 # Findings that a person may accept as they are, with `accept.<kind>=yes`.
@@ -21,7 +21,7 @@ ACCEPTABLE = ("duplicate_order",)
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person decided: ``name`` is correct, approve, reject or retry."""
+    """What a person decided: correct, approve, reject, retry, cancel, extend or write_off."""
 
     name: str
     by: str
@@ -36,6 +36,8 @@ async def store(session: AsyncSession, case_id: str, decision: Decision, at: dat
     """
     if decision.name == "correct":
         return await _correct(session, case_id, decision, at)
+    if decision.name in {"cancel", "extend", "write_off"}:
+        return await _end(session, case_id, decision, at)
     case = await cases.standing(session, case_id)
     if decision.name == "retry":
         if await tasks.resolve_step_failure(session, case_id, by=decision.by, at=at) is None:
@@ -46,6 +48,19 @@ async def store(session: AsyncSession, case_id: str, decision: Decision, at: dat
     if decision.name in {"approve", "reject"}:
         return await _approve(session, case_id, case, decision, at)
     raise RefusedError(f"There is no decision {decision.name!r}.")
+
+
+async def _end(session: AsyncSession, case_id: str, decision: Decision, at: datetime) -> bool:
+    by, reason = decision.by, decision.reason
+    if decision.name == "cancel":
+        return await endings.cancel(session, case_id, reason=reason, by=by, at=at)
+    if decision.name == "write_off":
+        return await endings.propose_write_off(session, case_id, reason=reason, by=by, at=at)
+    try:
+        due = date.fromisoformat(decision.fields.get("due", ""))
+    except ValueError as error:
+        raise RefusedError("The new due date must be a date such as 2026-12-31.") from error
+    return await endings.extend(session, case_id, due=due, by=by, at=at)
 
 
 async def _correct(session: AsyncSession, case_id: str, decision: Decision, at: datetime) -> bool:

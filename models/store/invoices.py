@@ -13,8 +13,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.company import Company
 from domain.errors import NotFoundError
-from domain.invoice import Invoice
-from models.codec import dump_invoice
+from domain.invoice import DocumentType, Invoice
+from domain.write_off import vat_shares
+from models.codec import dump_invoice, load_invoice
 from models.store import documents, history, ledger
 from models.store.ledger import Account, EntryKind, Line
 from models.tables import InvoiceCounter, InvoiceRow, OpenItem
@@ -55,8 +56,9 @@ async def issue(
     at: datetime,
     build: Callable[[str], Invoice],
     render: Callable[[Invoice], Awaitable[bytes]],
+    cancels: InvoiceRow | None = None,
 ) -> InvoiceRow:
-    """Number, render, store and book an invoice in the caller's transaction.
+    """Number, render, store and book an invoice, or the cancellation of one, in one transaction.
 
     The caller holds the customer's lock. ``build`` makes the invoice for a number, ``render`` its
     PDF; both run while the counter is locked, because the document bears the number.
@@ -94,43 +96,18 @@ async def issue(
     )
     session.add(row)
     await session.flush()
-    await _book(session, row, invoice, at)
+    await (_book_cancellation if cancels else _book)(session, row, invoice, at, cancels)
     total = f"{invoice.totals.charged:.2f} {invoice.currency}"
-    history.note(
-        session,
-        case_id,
-        at,
-        "invoice_created",
-        f"Invoice {invoice_no} over {total}",
-        invoice=row.id,
-    )
+    event, name = ("cancellation_created", "Cancellation") if cancels else ("invoice_created", "")
+    text = f"{name} {invoice_no} over {total}" if name else f"Invoice {invoice_no} over {total}"
+    history.note(session, case_id, at, event, text, invoice=row.id)
     return row
 
 
-async def _book(session: AsyncSession, row: InvoiceRow, invoice: Invoice, at: datetime) -> None:
-    lines = [
-        Line(
-            Account.RECEIVABLES,
-            invoice.totals.charged,
-            customer_id=row.customer_id,
-            invoice_id=row.id,
-        ),
-        Line(Account.ROUNDING, -invoice.totals.rounding, invoice_id=row.id),
-    ]
-    for tax in invoice.taxes:
-        lines.append(Line(Account.REVENUE, -tax.taxable, invoice_id=row.id, tax_rate=tax.rate))
-        lines.append(Line(Account.OUTPUT_VAT, -tax.tax, invoice_id=row.id, tax_rate=tax.rate))
-    await ledger.post(
-        session,
-        key=f"invoice-{row.id}:issued",
-        kind=EntryKind.INVOICE_ISSUED,
-        valid_on=row.issue_date,
-        known_at=at,
-        case_id=row.case_id,
-        description=f"Invoice {row.invoice_no}",
-        currency=row.currency,
-        lines=lines,
-    )
+async def _book(
+    session: AsyncSession, row: InvoiceRow, invoice: Invoice, at: datetime, _: InvoiceRow | None
+) -> None:
+    await _post(session, row, invoice, at, claim=row, kind=EntryKind.INVOICE_ISSUED)
     session.add(
         OpenItem(
             invoice_id=row.id or 0,
@@ -145,6 +122,89 @@ async def _book(session: AsyncSession, row: InvoiceRow, invoice: Invoice, at: da
     await session.flush()
 
 
+async def _book_cancellation(
+    session: AsyncSession,
+    row: InvoiceRow,
+    invoice: Invoice,
+    at: datetime,
+    cancelled: InvoiceRow | None,
+) -> None:
+    """Take the claim back. Payments were released before, so the whole of it is open."""
+    claim = cancelled or row
+    await _post(session, row, invoice, at, claim=claim, kind=EntryKind.INVOICE_CANCELLED)
+    item = await open_item(session, claim.id or 0)
+    item.open_amount += invoice.totals.charged
+    await session.flush()
+
+
+async def _post(
+    session: AsyncSession,
+    row: InvoiceRow,
+    invoice: Invoice,
+    at: datetime,
+    *,
+    claim: InvoiceRow,
+    kind: EntryKind,
+) -> None:
+    """Book the figures of a document; the receivable is that of ``claim``."""
+    lines = [
+        Line(
+            Account.RECEIVABLES,
+            invoice.totals.charged,
+            customer_id=row.customer_id,
+            invoice_id=claim.id,
+        ),
+        Line(Account.ROUNDING, -invoice.totals.rounding, invoice_id=row.id),
+    ]
+    for tax in invoice.taxes:
+        lines.append(Line(Account.REVENUE, -tax.taxable, invoice_id=row.id, tax_rate=tax.rate))
+        lines.append(Line(Account.OUTPUT_VAT, -tax.tax, invoice_id=row.id, tax_rate=tax.rate))
+    await ledger.post(
+        session,
+        key=f"invoice-{row.id}:issued",
+        kind=kind,
+        valid_on=row.issue_date,
+        known_at=at,
+        case_id=row.case_id,
+        description=f"{row.invoice_no}",
+        currency=row.currency,
+        lines=lines,
+    )
+
+
+async def write_off(session: AsyncSession, row: InvoiceRow, at: datetime, valid_on: date) -> None:
+    """Write off what is open: the loss is net, its VAT is corrected (par. 17 (2) no. 1 UStG)."""
+    item, invoice = await open_item(session, row.id or 0), load_invoice(row.content)
+    parts = vat_shares(item.open_amount, invoice)
+    taxes = [
+        Line(Account.OUTPUT_VAT, amount, invoice_id=row.id, tax_rate=rate) for rate, amount in parts
+    ]
+    loss = item.open_amount - sum(line.amount for line in taxes)
+    await ledger.post(
+        session,
+        key=f"invoice-{row.id}:written-off",
+        kind=EntryKind.WRITTEN_OFF,
+        valid_on=valid_on,
+        known_at=at,
+        case_id=row.case_id,
+        description=f"Write-off of {row.invoice_no}",
+        currency=row.currency,
+        lines=[
+            Line(Account.WRITE_OFFS, loss, invoice_id=row.id),
+            *taxes,
+            Line(
+                Account.RECEIVABLES,
+                -item.open_amount,
+                customer_id=row.customer_id,
+                invoice_id=row.id,
+            ),
+        ],
+    )
+    text = f"{item.open_amount:.2f} {row.currency} written off"
+    history.note(session, row.case_id, at, "written_off", text, invoice=row.id)
+    item.open_amount = Decimal(0)
+
+
 async def of_case(session: AsyncSession, case_id: str) -> InvoiceRow:
     """Return the invoice of a case; NotFoundError if it has none."""
     row = (
@@ -153,6 +213,14 @@ async def of_case(session: AsyncSession, case_id: str) -> InvoiceRow:
     if row is None:
         raise NotFoundError(f"The case {case_id} has no invoice yet.")
     return row
+
+
+async def cancellation_of(session: AsyncSession, case_id: str) -> InvoiceRow | None:
+    """Return the cancellation invoice of a case, if there is one."""
+    query = select(InvoiceRow).where(
+        InvoiceRow.case_id == case_id, InvoiceRow.type == DocumentType.CANCELLATION.value
+    )
+    return (await session.exec(query)).one_or_none()
 
 
 async def get(session: AsyncSession, invoice_no: str) -> InvoiceRow:

@@ -27,6 +27,7 @@ class Account(StrEnum):
     ROUNDING = "rounding"
     CLEARING = "clearing"
     UNALLOCATED = "unallocated"
+    WRITE_OFFS = "write_offs"
 
 
 class EntryKind(StrEnum):
@@ -35,6 +36,9 @@ class EntryKind(StrEnum):
     INVOICE_ISSUED = "invoice_issued"
     PAYMENT_RECEIVED = "payment_received"
     PAYMENT_ALLOCATED = "payment_allocated"
+    PAYMENT_RELEASED = "payment_released"
+    INVOICE_CANCELLED = "invoice_cancelled"
+    WRITTEN_OFF = "written_off"
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,21 +159,7 @@ async def allocate(session: AsyncSession, payment: Payment, case_id: str, at: da
         case_id=case_id,
         description=f"Payment settles {item.invoice_no}",
         currency=item.currency,
-        lines=[
-            Line(
-                Account.UNALLOCATED,
-                amount,
-                customer_id=payment.customer_id,
-                payment_id=payment.id,
-            ),
-            Line(
-                Account.RECEIVABLES,
-                -amount,
-                customer_id=item.customer_id,
-                invoice_id=item.invoice_id,
-                payment_id=payment.id,
-            ),
-        ],
+        lines=_settlement(payment, item, amount),
     )
     session.add(
         Allocation(
@@ -187,6 +173,58 @@ async def allocate(session: AsyncSession, payment: Payment, case_id: str, at: da
     payment.unallocated -= amount
     item.open_amount -= amount
     return amount
+
+
+async def release(session: AsyncSession, item: OpenItem, at: datetime, valid_on: date) -> None:
+    """Take every payment off a claim that is cancelled; the money is on account again.
+
+    The caller holds the customer's lock.
+    """
+    query = (
+        select(Allocation.payment_id, func.sum(Allocation.amount))
+        .where(Allocation.invoice_id == item.invoice_id)
+        .group_by(col(Allocation.payment_id))
+        .having(func.sum(Allocation.amount) > 0)
+        .order_by(col(Allocation.payment_id))
+    )
+    for payment_id, amount in (await session.exec(query)).all():
+        payment = await lock(session, payment_id)
+        entry_id = await ledger.post(
+            session,
+            key=f"payment-{payment_id}:released:{item.invoice_no}",
+            kind=EntryKind.PAYMENT_RELEASED,
+            valid_on=valid_on,
+            known_at=at,
+            case_id=item.case_id,
+            description=f"Payment is released from {item.invoice_no}",
+            currency=item.currency,
+            lines=_settlement(payment, item, -amount),
+        )
+        session.add(
+            Allocation(
+                payment_id=payment_id,
+                invoice_id=item.invoice_id,
+                entry_id=entry_id,
+                amount=-amount,
+                currency=item.currency,
+            )
+        )
+        payment.unallocated += amount
+        item.open_amount += amount
+
+
+def _settlement(payment: Payment, item: OpenItem, amount: Decimal) -> list[Line]:
+    """Return the lines that move an amount from the payment to the claim; negative: back."""
+    return [
+        Line(Account.UNALLOCATED, amount, customer_id=payment.customer_id, payment_id=payment.id),
+        Line(
+            Account.RECEIVABLES,
+            -amount,
+            customer_id=item.customer_id,
+            invoice_id=item.invoice_id,
+            payment_id=payment.id,
+        ),
+    ]
 
 
 async def received(session: AsyncSession, case_id: str, currency: str) -> Decimal:

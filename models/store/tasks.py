@@ -95,6 +95,15 @@ async def close_of_case(session: AsyncSession, case_id: str, at: datetime, outco
     )
 
 
+async def close_all(session: AsyncSession, case_id: str, at: datetime, outcome: str) -> None:
+    """Close every open task of a case that is undone, but for the refunds it asks for."""
+    await session.exec(
+        update(Task)
+        .where(col(Task.case_id) == case_id, col(Task.status) == "open", col(Task.kind) != "refund")
+        .values(status="done", outcome=outcome, done_by=history.SYSTEM, done_at=at)
+    )
+
+
 async def list_tasks(session: AsyncSession) -> list[Task]:
     """Return all tasks, open ones first, then by due date."""
     query = select(Task).order_by(col(Task.status).desc(), col(Task.due), col(Task.id))
@@ -182,6 +191,15 @@ async def resolve_step_failure(
         )
         history.note(session, case_id, at, "retry", f"The step {step} is repeated", by)
     return step
+
+
+async def resolve_all(session: AsyncSession, case_id: str, *, by: str, at: datetime) -> None:
+    """Resolve every open exception of a case that will be undone."""
+    await session.exec(
+        update(CaseException)
+        .where(col(CaseException.case_id) == case_id, col(CaseException.resolved_at).is_(None))
+        .values(resolved_at=at, resolved_by=by)
+    )
 
 
 async def list_exceptions(session: AsyncSession, *, every: bool = False) -> list[CaseException]:

@@ -62,7 +62,15 @@ standings = st.builds(
     on_account=ids,
     settled_by=st.none() | st.integers(1, 9),
     confirmed=st.booleans(),
-    failed_step=st.sampled_from(["", "send_email"]),
+    extension=st.none() | st.integers(1, 9),
+    write_off=st.sampled_from(["", "pending", "approved"]),
+    written_off=st.booleans(),
+    cancelling=st.booleans(),
+    open_tasks=st.booleans(),
+    invoice_cancelled=st.booleans(),
+    told=st.booleans(),
+    cancellation_mailed=st.booleans(),
+    failed_steps=st.sampled_from([(), ("send_email",), ("cancel_invoice", "close_tasks")]),
     closed=st.none() | st.sampled_from(sorted(ENDED)),
 )
 days = st.dates(date(2026, 11, 1), date(2027, 3, 1))
@@ -77,6 +85,12 @@ def after(case: Standing, plan: Plan) -> Standing:
         (Step.SEND_EMAIL, MailKind.INVOICE): {"invoice_mailed": True},
         (Step.SEND_EMAIL, MailKind.PAYMENT_CONFIRMATION): {"confirmed": True},
         (Step.SEND_EMAIL, MailKind.PAYMENT_RESCUE): {"rescue_mailed": True},
+        (Step.SEND_EMAIL, MailKind.CANCELLATION): {"cancellation_mailed": True},
+        (Step.SEND_EMAIL, MailKind.DUE_DATE_CHANGED): {"extension": None},
+        (Step.CREATE_TASK, TaskKind.REFUND): {"on_account": case.on_account[1:]},
+        (Step.CLOSE_TASKS, None): {"open_tasks": False},
+        (Step.CANCEL_INVOICE, None): {"invoice_cancelled": True, "amount_due": Decimal(0)},
+        (Step.WRITE_OFF, None): {"written_off": True, "amount_due": Decimal(0)},
         (Step.SET_DUE_DATE, None): {"due_date": DUE},
         (Step.CREATE_TASK, TaskKind.FOLLOW_UP_PAYMENT): {"follow_up_task": True},
         (Step.CREATE_TASK, TaskKind.PAYMENT_FAILED): {"rescue_task": True},
@@ -114,8 +128,11 @@ def test_nothing_goes_out_before_the_order_was_checked_and_released(
         assert not case.problems
         assert not case.approval_needed or case.approval == "approved"
         assert not case.cancelled_in_shop
-    if case.failed_step and not case.unreconciled:
+    if case.failed_steps and not case.unreconciled and not case.cancelling:
         assert plan.waiting_for is WaitingFor.RETRY
+    if case.cancelling and case.closed is None:
+        assert plan.step not in {Step.CREATE_INVOICE, Step.VALIDATE_CUSTOMER, Step.WRITE_OFF}
+        assert plan.mail in {None, MailKind.CANCELLATION}
 
 
 @given(standings, days)
@@ -176,3 +193,40 @@ def test_the_four_statuses_tell_the_truth_about_money() -> None:
     assert accounting_status(READY) == "not_invoiced"
     assert accounting_status(INVOICED) == "invoiced"
     assert accounting_status(replace(INVOICED, amount_due=Decimal(0))) == "settled"
+
+
+def test_undo_goes_back_in_reverse_order() -> None:
+    """Tasks, then the invoice, then the money, then the customer; and then the case closes."""
+    case = replace(AWAITING, cancelling=True, open_tasks=True, told=True, on_account=(4,))
+    seen = []
+    for _ in range(9):
+        plan = decide(case, TODAY)
+        seen.append(plan.mail or plan.task or plan.step)
+        if plan.step is Step.CLOSE_CASE:
+            break
+        case = after(case, plan)
+
+    assert seen == [
+        Step.CLOSE_TASKS,
+        Step.CANCEL_INVOICE,
+        TaskKind.REFUND,
+        MailKind.CANCELLATION,
+        Step.CLOSE_CASE,
+    ]
+
+
+def test_a_failed_undo_step_does_not_stop_the_others() -> None:
+    """It is left to a person; the case waits for the retry only when all else is undone."""
+    failed = ("cancel_invoice",)
+    case = replace(AWAITING, cancelling=True, told=True, failed_steps=failed, amount_due=Decimal(9))
+    assert decide(case, TODAY).mail is MailKind.CANCELLATION
+    case = replace(case, cancellation_mailed=True)
+    assert decide(case, TODAY).waiting_for is WaitingFor.RETRY
+    assert decide(replace(case, failed_steps=()), TODAY).step is Step.CANCEL_INVOICE
+
+
+def test_a_write_off_needs_a_second_person() -> None:
+    """Proposed: wait. Approved: written off. Rejected: the case goes on as before."""
+    assert decide(replace(AWAITING, write_off="pending"), TODAY).waiting_for is WaitingFor.APPROVAL
+    assert decide(replace(AWAITING, write_off="approved"), TODAY).step is Step.WRITE_OFF
+    assert decide(AWAITING, TODAY).waiting_for is WaitingFor.PAYMENT

@@ -24,6 +24,7 @@ from models.store.database import Database
 from models.store.decisions import Decision
 from models.store.payments import Receipt
 from models.tables import CaseException, CaseFile, History, Payment, Task
+from starter.commands import SIGNALS
 from starter.dispatcher import Dispatcher
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "orders"
@@ -83,15 +84,15 @@ class House:
         self.wake.set()
         return payment.id or 0
 
-    async def decide(self, case_id: str, name: str, **fields: str) -> None:
+    async def decide(
+        self, case_id: str, name: str, *, by: str = "anna", reason: str = "", **fields: str
+    ) -> None:
         """Store a person's decision and tell the case, as the API does."""
-        signals = {"correct": "correct_order", "retry": "retry_step"}
-        signals |= {"approve": "approval", "reject": "rejection"}
         async with self.database.transaction() as session:
-            decision = Decision(name=name, by="anna", fields=fields)
+            decision = Decision(name=name, by=by, reason=reason, fields=fields)
             await decisions.store(session, case_id, decision, now())
             await outbox.tell(
-                session, case_id, signals[name], now(), id=str(uuid.uuid4()), stored=True
+                session, case_id, SIGNALS[name], now(), id=str(uuid.uuid4()), stored=True
             )
         self.wake.set()
 

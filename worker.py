@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -18,6 +19,7 @@ from activities.pulse import EVERY, Pulse
 from activities.services import PlainErrors, Services
 from activities.tasks import TaskActivities
 from connectors.mail import SmtpMailer
+from models.messages import Progress
 from models.settings import Settings
 from models.store.database import Database
 from starter.logs import configure_logs
@@ -28,34 +30,39 @@ from workflows.order_to_cash import OrderToCash
 SHUTDOWN = timedelta(seconds=25)
 
 
+def activities_of(services: Services) -> list[Callable[..., Awaitable[Progress]]]:
+    """Return every activity of the product; each method bears the name of its step."""
+    customer, invoice = CustomerActivities(services), InvoiceActivities(services)
+    email, payments = EmailActivities(services), PaymentActivities(services)
+    tasks, case = TaskActivities(services), CaseActivities(services)
+    return [
+        customer.validate_customer,
+        invoice.create_invoice,
+        invoice.set_due_date,
+        invoice.cancel_invoice,
+        invoice.write_off,
+        email.send_email,
+        tasks.create_task,
+        payments.reconcile_payment,
+        case.request_approval,
+        case.take_decision,
+        case.note_overdue,
+        case.close_tasks,
+        case.close_case,
+    ]
+
+
 def make_worker(client: Client, services: Services, *, cached_workflows: int = 1000) -> Worker:
     """Return a worker with every workflow and activity of the product.
 
     ``cached_workflows=0`` replays every case at each of its steps: how tests prove that it can.
     """
-    customer, invoice = CustomerActivities(services), InvoiceActivities(services)
-    email, payments = EmailActivities(services), PaymentActivities(services)
-    tasks, case = TaskActivities(services), CaseActivities(services)
     return Worker(
         client,
         task_queue=services.settings.task_queue,
         max_cached_workflows=cached_workflows,
         workflows=[OrderToCash],
-        activities=[
-            customer.validate_customer,
-            invoice.create_invoice,
-            invoice.set_due_date,
-            invoice.cancel_invoice,
-            invoice.write_off,
-            email.send_email,
-            tasks.create_task,
-            payments.reconcile_payment,
-            case.request_approval,
-            case.take_decision,
-            case.note_overdue,
-            case.close_tasks,
-            case.close_case,
-        ],
+        activities=activities_of(services),
         interceptors=[PlainErrors(), Pulse()],
         max_heartbeat_throttle_interval=EVERY,
         # An activity holds up to two database connections, a local one holds one: together they

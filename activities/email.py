@@ -58,7 +58,10 @@ class EmailActivities:
                 known.state == mails.SENT or await self._was_accepted(known)
             )
             if not accepted:
-                await self._hand_over(*await self._intend(request), request.at)
+                intended = await self._intend(request)
+                if isinstance(intended, Progress):
+                    return intended
+                await self._hand_over(*intended, request.at)
             return await self._settle(request)
 
     async def _known(self, key: str) -> OutgoingMail | None:
@@ -78,11 +81,20 @@ class EmailActivities:
             raise TryLaterError("the mailbox does not say whether it has the mail", BUSY_PAUSE)
         return answer is Acceptance.YES
 
-    async def _intend(self, request: StepRequest) -> tuple[OutgoingMail, EmailMessage]:
-        """Render the mail and write its intent, or find it, in one transaction."""
+    async def _intend(self, request: StepRequest) -> tuple[OutgoingMail, EmailMessage] | Progress:
+        """Render the mail and write its intent, or find it, in one transaction.
+
+        The settlement barrier: the customer is locked, and if the case has moved on since the mail
+        was planned (a payment that came before), there is no mail, only the new plan.
+        """
         domain = self.services.settings.mail_domain
         message_id = f"<{hashlib.sha256(request.key.encode()).hexdigest()[:32]}@{domain}>"
         async with self.services.database.transaction() as session:
+            await cases.lock_customer(session, request.case_id)
+            progress = await cases.look(session, request.case_id, request.at)
+            plan = progress.plan
+            if (plan.mail, plan.cause) != (request.mail, request.cause):
+                return progress
             composed = await compose(session, request, message_id, request.at)
             mail = await mails.intend(
                 session,

@@ -33,8 +33,16 @@ class _Beating(ActivityInboundInterceptor):
         if activity.info().heartbeat_timeout is None:
             return await self.next.execute_activity(input)
         beating = asyncio.create_task(_beat())
+        effect = asyncio.create_task(self.next.execute_activity(input))
         try:
-            return await self.next.execute_activity(input)
+            return await asyncio.shield(effect)
+        except asyncio.CancelledError:
+            details = activity.cancellation_details()
+            if details and details.cancel_requested:
+                # The case is being cancelled: what is under way is finished, then undone.
+                return await effect
+            effect.cancel()
+            raise
         finally:
             beating.cancel()
 

@@ -120,6 +120,7 @@ async def _step_failed(session: AsyncSession, request: StepRequest) -> None:
     if exception_id is None:
         return
     firm = await company.find(session)
+    today = await cases.today(session, request.case_id, request.at)
     await tasks.create(
         session,
         key=f"{request.case_id}:step_failed:{exception_id}",
@@ -128,7 +129,7 @@ async def _step_failed(session: AsyncSession, request: StepRequest) -> None:
         description=f"{reason} Mend the cause, then repeat the step with"
         f" `zahltag case retry {request.case_id}`.",
         assignee=tasks.assignee(firm, _ACCOUNTING) if firm else "admin",
-        due=request.at.date() + timedelta(days=1),
+        due=today + timedelta(days=1),
         case_id=request.case_id,
         at=request.at,
         context={"step": step},

@@ -39,6 +39,9 @@ def correct(order: Order, changes: Mapping[str, str]) -> Order:
     if problems:
         findings = "; ".join(str(problem) for problem in problems)
         raise RefusedError(f"Nothing was corrected: {findings}.", tuple(problems))
+    if order.shipping == order.billing and corrected.shipping == order.shipping:
+        # One address given for both: what is mended in it is mended for both.
+        corrected = replace(corrected, shipping=corrected.billing)
     return replace(
         corrected,
         billing=normalise_address(corrected.billing),

@@ -355,7 +355,7 @@ def _rescue(case: Standing) -> Plan | None:
 
 
 def _invoice(case: Standing) -> Plan | None:
-    if case.closed is not None and case.invoice_id is None:
+    if case.closed is not None:
         return None
     if case.invoice_id is None:
         return Plan(
@@ -410,7 +410,7 @@ def _left_over(case: Standing) -> Plan | None:
 
 def _write_off(case: Standing) -> Plan | None:
     """Write off what is open, once a second person has agreed."""
-    if not case.write_off or case.amount_due <= 0:
+    if not case.write_off or case.amount_due <= 0 or case.closed is not None:
         return None
     owed = f"{case.amount_due:.2f} {case.currency}"
     if case.write_off == "pending":
@@ -433,7 +433,7 @@ def _write_off(case: Standing) -> Plan | None:
 
 def _extend(case: Standing) -> Plan | None:
     """Tell the customer that the due date was moved (F3)."""
-    if case.extension is None or case.amount_due <= 0:
+    if case.extension is None or case.amount_due <= 0 or case.closed is not None:
         return None
     return Plan(
         Step.SEND_EMAIL,
@@ -446,7 +446,7 @@ def _extend(case: Standing) -> Plan | None:
 
 
 def _collect(case: Standing, today: date) -> Plan | None:
-    if case.amount_due <= 0 or case.due_date is None:
+    if case.amount_due <= 0 or case.due_date is None or case.closed is not None:
         return None
     owed = f"{case.amount_due:.2f} {case.currency}"
     if not case.follow_up_task:

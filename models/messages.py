@@ -1,6 +1,7 @@
 """The only types that cross Temporal: small, frozen, validated; ids, amounts and dates.
 
-No personal data: a correction typed into the Web UI is the one exception. Nothing here has a default that reads a clock or makes an id.
+No personal data: a correction typed into the Web UI is the one exception. Nothing here has a
+default that reads a clock or makes an id.
 """
 
 from __future__ import annotations

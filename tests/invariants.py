@@ -58,7 +58,7 @@ RULES = {
           and t.kind in ('follow_up_payment', 'payment_failed')))""",
     "I5 a closed case mailed its invoice": """
         select f.id from case_file f join invoice i on i.case_id = f.id
-        where f.closed_at is not null and not exists (select from outgoing_mail m
+        where f.closed_as = 'closed' and not exists (select from outgoing_mail m
           where m.case_id = f.id and m.kind = 'invoice' and m.state = 'sent')""",
     "I6 the projection shows the invoice and the open amount": """
         select f.id, f.amount_due, t.open_amount from case_file f

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import update
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -113,9 +113,7 @@ async def withdraw_all(session: AsyncSession, case_id: str, at: datetime, reason
     )
 
 
-async def list_all(session: AsyncSession, *, every: bool = False) -> list[Approval]:
-    """Return the approvals that wait (``every``: the decided ones too), oldest first."""
-    query = select(Approval).order_by(col(Approval.id))
-    if not every:
-        query = query.where(Approval.status == "pending")
-    return list(await session.exec(query))
+async def count_of(session: AsyncSession, case_id: str) -> int:
+    """Return how many approvals a case has asked for so far."""
+    query = select(func.count()).select_from(Approval).where(Approval.case_id == case_id)
+    return (await session.exec(query)).one()

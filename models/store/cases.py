@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,7 +23,8 @@ from domain.order_case import (
     payment_status,
 )
 from models.messages import Progress
-from models.tables import CaseFile, Customer
+from models.store import customers
+from models.tables import CaseFile, Customer, SalesOrder
 
 _FACTS = text(r"""
 select o.revision, o.checked_revision, o.hold_reason, o.currency, o.total,
@@ -185,9 +185,7 @@ def _progress(case: Standing, plan: Plan, zone: ZoneInfo) -> Progress:
     )
 
 
-async def _project(
-    session: AsyncSession, case_id: str, progress: Progress, at: datetime
-) -> None:
+async def _project(session: AsyncSession, case_id: str, progress: Progress, at: datetime) -> None:
     plan = progress.plan
     values: dict[str, Any] = {
         "invoice_no": progress.invoice_no or None,
@@ -216,6 +214,14 @@ async def close(session: AsyncSession, case_id: str, status: Status, at: datetim
         .where(col(CaseFile.id) == case_id, col(CaseFile.closed_at).is_(None))
         .values(closed_at=at, closed_as=status.value)
     )
+
+
+async def lock_customer(session: AsyncSession, case_id: str) -> None:
+    """Lock the case's customer, if it has one: no posting crosses what follows."""
+    query = select(SalesOrder.customer_id).where(SalesOrder.case_id == case_id)
+    customer_id = (await session.exec(query)).one_or_none()
+    if customer_id is not None:
+        await customers.lock(session, customer_id)
 
 
 async def request_cancellation(session: AsyncSession, case_id: str, reason: str) -> None:
@@ -254,17 +260,3 @@ async def get(session: AsyncSession, case_id: str) -> tuple[CaseFile, str | None
     if row is None:
         raise NotFoundError(f"There is no case {case_id}.")
     return row[0], row[1]
-
-
-async def list_all(
-    session: AsyncSession, status: str | None = None
-) -> list[tuple[CaseFile, str | None]]:
-    """Return all cases, or those with a status, oldest first."""
-    query = (
-        select(CaseFile, Customer.customer_no)
-        .join(Customer, col(Customer.id) == CaseFile.customer_id, isouter=True)
-        .order_by(col(CaseFile.opened_at), col(CaseFile.id))
-    )
-    if status:
-        query = query.where(CaseFile.status == status)
-    return [(row, number) for row, number in await session.exec(query)]

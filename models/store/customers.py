@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, update
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -127,6 +127,5 @@ def _fill(customer: Customer, order: Order, at: datetime) -> None:
 
 async def set_terms(session: AsyncSession, customer_no: str, days: int | None) -> None:
     """Agree payment terms of its own with a customer (F1); None: the company's again."""
-    await session.exec(
-        update(Customer).where(col(Customer.customer_no) == customer_no).values(terms_days=days)
-    )
+    customer = await get(session, customer_no)
+    customer.terms_days = days

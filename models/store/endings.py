@@ -10,8 +10,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.errors import ConflictError, RefusedError
 from domain.order_case import Standing, Status
-from models.store import approvals, cases, customers, history, invoices, tasks
-from models.tables import CaseFile, DueDateChange, SalesOrder, Task
+from models.store import approvals, cases, history, invoices, tasks
+from models.tables import CaseFile, DueDateChange, Task
 
 LONGEST_EXTENSION = timedelta(days=365)
 
@@ -83,7 +83,7 @@ async def propose_write_off(
     _claim(case, case_id)
     if case.write_off:
         return False
-    number = len([a for a in await approvals.list_all(session, every=True) if a.case_id == case_id])
+    number = await approvals.count_of(session, case_id)
     await approvals.request(
         session,
         key=f"{case_id}:write_off:{number}",
@@ -113,8 +113,5 @@ def _claim(case: Standing, case_id: str) -> tuple[int, date | None]:
 
 async def _lock(session: AsyncSession, case_id: str) -> None:
     """Take the customer's lock, so that no payment or letter crosses the decision."""
-    query = select(SalesOrder.customer_id).where(SalesOrder.case_id == case_id)
-    customer_id = (await session.exec(query)).one_or_none()
-    if customer_id is not None:
-        await customers.lock(session, customer_id)
+    await cases.lock_customer(session, case_id)
     await session.exec(select(CaseFile.id).where(CaseFile.id == case_id).with_for_update())

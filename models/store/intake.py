@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy.dialects.postgresql import insert
@@ -221,14 +221,21 @@ async def _known_order(
     if order.modified_at < row.modified_at:
         return Outcome.STALE
     new_money = await _receive(session, order, case_id, arrival, company)
-    await _follow(session, row, order, arrival, same=same)
+    today = local_date(arrival.at, company.time_zone)
+    await _follow(session, row, order, arrival, today, same=same)
     if new_money:
         return Outcome.PAYMENT
     return Outcome.KNOWN if same else Outcome.CHANGED
 
 
 async def _follow(
-    session: AsyncSession, row: SalesOrder, order: Order, arrival: Arrival, *, same: bool
+    session: AsyncSession,
+    row: SalesOrder,
+    order: Order,
+    arrival: Arrival,
+    today: date,
+    *,
+    same: bool,
 ) -> None:
     """Take the shop's newer word over while nothing was invoiced; afterwards a person decides."""
     at, case_id = arrival.at, row.case_id
@@ -261,7 +268,7 @@ async def _follow(
             description="The shop sent another content after the order was corrected or invoiced."
             " Compare both, and correct or cancel where needed.",
             assignee="admin",
-            due=tasks.within(at.date(), 2),
+            due=today + timedelta(days=2),
             case_id=case_id,
             at=at,
             context={"event_id": arrival.event_id},

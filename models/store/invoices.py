@@ -207,9 +207,10 @@ async def write_off(session: AsyncSession, row: InvoiceRow, at: datetime, valid_
 
 async def of_case(session: AsyncSession, case_id: str) -> InvoiceRow:
     """Return the invoice of a case; NotFoundError if it has none."""
-    row = (
-        await session.exec(select(InvoiceRow).where(InvoiceRow.case_id == case_id))
-    ).one_or_none()
+    query = select(InvoiceRow).where(
+        InvoiceRow.case_id == case_id, InvoiceRow.type == DocumentType.INVOICE.value
+    )
+    row = (await session.exec(query)).one_or_none()
     if row is None:
         raise NotFoundError(f"The case {case_id} has no invoice yet.")
     return row
@@ -232,16 +233,6 @@ async def get(session: AsyncSession, invoice_no: str) -> InvoiceRow:
     return row
 
 
-async def list_all(session: AsyncSession) -> list[tuple[InvoiceRow, OpenItem]]:
-    """Return all invoices with what is open on them, by number."""
-    query = (
-        select(InvoiceRow, OpenItem)
-        .join(OpenItem, col(OpenItem.invoice_id) == InvoiceRow.id)
-        .order_by(col(InvoiceRow.id))
-    )
-    return [(row, item) for row, item in await session.exec(query)]
-
-
 async def open_item(session: AsyncSession, invoice_id: int) -> OpenItem:
     """Return the open item of an invoice."""
     return (await session.exec(select(OpenItem).where(OpenItem.invoice_id == invoice_id))).one()
@@ -252,9 +243,3 @@ async def set_due_date(session: AsyncSession, invoice_id: int, due_date: date) -
     await session.exec(
         update(OpenItem).where(col(OpenItem.invoice_id) == invoice_id).values(due_date=due_date)
     )
-
-
-async def owed(session: AsyncSession, customer_id: int) -> Decimal:
-    """Return the sum of a customer's open items."""
-    query = select(col(OpenItem.open_amount)).where(OpenItem.customer_id == customer_id)
-    return sum(await session.exec(query), Decimal(0))

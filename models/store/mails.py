@@ -50,7 +50,10 @@ async def intend(
     )
     await session.exec(statement)
     query = select(OutgoingMail).where(OutgoingMail.key == key).with_for_update()
-    return (await session.exec(query)).one()
+    mail = (await session.exec(query)).one()
+    if mail.state != SENT:  # the address may have been mended since the last attempt
+        mail.recipient, mail.subject = recipient, subject
+    return mail
 
 
 async def find(session: AsyncSession, key: str) -> OutgoingMail | None:

@@ -43,8 +43,14 @@ order by c.id
 
 _INVOICES = text("""
 select i.id, i.invoice_no, i.type, i.case_id, i.issue_date, i.currency, i.net, i.tax, i.charged,
-       c.customer_no, t.open_amount, coalesce(t.due_date, i.due_date) as due_date
-from invoice i join customer c on c.id = i.customer_id join open_item t on t.invoice_id = i.id
+       c.customer_no, coalesce(t.open_amount, 0) as open_amount,
+       coalesce(t.due_date, i.due_date) as due_date,
+       exists (select from invoice x where x.order_id = i.order_id
+               and x.type = '384' and i.type = '380') as cancelled,
+       exists (select from journal_entry j where j.case_id = i.case_id
+               and j.kind = 'written_off') as written_off
+from invoice i join customer c on c.id = i.customer_id
+left join open_item t on t.invoice_id = i.id
 where cast(:number as text) is null or i.invoice_no = :number
 order by i.id
 """)

@@ -40,6 +40,7 @@ _TIMELINE = (
     Column("event", "what"),
     Column("text", ""),
 )
+_Reason = Annotated[str, typer.Option(help="why; the history keeps it")]
 _CaseId = Annotated[str, typer.Argument(metavar="ID", help="the case's id")]
 
 
@@ -93,6 +94,31 @@ def correct(
 def retry(context: typer.Context, case: _CaseId, as_json: AsJson = False) -> None:
     """Repeat the step that failed, after its cause was mended."""
     _report(client_of(context).post("cases", case, "retry"), as_json)
+
+
+@group.command()
+def cancel(context: typer.Context, case: _CaseId, reason: _Reason, as_json: AsJson = False) -> None:
+    """Cancel the order: what was done is undone, with documents, and the customer is told."""
+    _report(client_of(context).post("cases", case, "cancel", body={"reason": reason}), as_json)
+
+
+@group.command()
+def extend(
+    context: typer.Context,
+    case: _CaseId,
+    due: Annotated[str, typer.Option(metavar="DATE", help="the new due date, as 2026-12-31")],
+    as_json: AsJson = False,
+) -> None:
+    """Move the due date of what is open; the customer is told."""
+    _report(client_of(context).post("cases", case, "extend", body={"due": due}), as_json)
+
+
+@group.command("write-off")
+def write_off(
+    context: typer.Context, case: _CaseId, reason: _Reason, as_json: AsJson = False
+) -> None:
+    """Propose to write off what is open; another person has to approve it."""
+    _report(client_of(context).post("cases", case, "write-off", body={"reason": reason}), as_json)
 
 
 def _pair(field: str) -> tuple[str, str]:

@@ -41,3 +41,18 @@ def show(
 ) -> None:
     """Show one customer."""
     show_object(client_of(context).get("customers", customer), as_json=as_json)
+
+
+@group.command()
+def edit(
+    context: typer.Context,
+    customer: Annotated[str, typer.Argument(metavar="NO", help="the customer's number")],
+    terms_days: Annotated[
+        int | None,
+        typer.Option(min=0, max=120, help="days to pay; left out: the company's terms again"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Agree payment terms of its own with a customer; invoices made from now on bear them."""
+    changed = client_of(context).post("customers", customer, body={"terms_days": terms_days})
+    show_object(changed, as_json=as_json)

@@ -11,19 +11,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from activities.case import CaseActivities
-from activities.customer import CustomerActivities
-from activities.email import EmailActivities
-from activities.invoice import InvoiceActivities
-from activities.payments import PaymentActivities
 from activities.services import Services
-from activities.tasks import TaskActivities
 from connectors.shops import SHOPS
 from connectors.shops.port import OrderEvent, parse_document
 from domain.order_case import Step
 from models.messages import Progress, StepRequest
 from models.store import cases, company, intake, payments
 from models.store.payments import Receipt
+from worker import activities_of
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "orders"
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -103,18 +98,8 @@ class Driver:
 
     def activity(self, step: Step) -> Callable[[StepRequest], Awaitable[Progress]]:
         """Return the activity of a step."""
-        case = CaseActivities(self.services)
-        return {
-            Step.VALIDATE_CUSTOMER: CustomerActivities(self.services).validate_customer,
-            Step.CREATE_INVOICE: InvoiceActivities(self.services).create_invoice,
-            Step.SET_DUE_DATE: InvoiceActivities(self.services).set_due_date,
-            Step.SEND_EMAIL: EmailActivities(self.services).send_email,
-            Step.CREATE_TASK: TaskActivities(self.services).create_task,
-            Step.RECONCILE_PAYMENT: PaymentActivities(self.services).reconcile_payment,
-            Step.REQUEST_APPROVAL: case.request_approval,
-            Step.NOTE_OVERDUE: case.note_overdue,
-            Step.CLOSE_CASE: case.close_case,
-        }[step]
+        known = {activity.__name__: activity for activity in activities_of(self.services)}
+        return known[step.value]
 
     def later(self, days: int) -> None:
         """Move the workflow's time on."""

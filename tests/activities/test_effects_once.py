@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,7 @@ from connectors.mailbox import list_mails
 from domain.errors import ConflictError, TryLaterError
 from domain.order_case import Step
 from models.messages import Progress
+from models.store import customers
 from models.store.database import Database
 from tests.activities.driver import Driver
 
@@ -160,3 +162,31 @@ async def test_the_mail_says_what_the_document_says(driver: Driver) -> None:
             a if isinstance(a, str) else a.filename for a in mail.attachments
         ]
     assert Decimal("119.00") == (await driver.look(case_id)).amount_due
+
+
+async def test_a_payment_that_came_before_stops_the_rescue_mail(driver: Driver) -> None:
+    """The settlement barrier: what was planned is looked at again under the customer's lock."""
+    case_id = await driver.submit("zahltag-payment-failed")
+    request = driver.request(case_id, await driver.until(case_id, Step.SEND_EMAIL))
+    assert request.mail == "payment_rescue"
+    await driver.pay(case_id, f"{(await driver.look(case_id)).amount_due:.2f}")
+
+    progress = await driver.activity(Step.SEND_EMAIL)(request)
+
+    assert progress.plan.step is Step.CREATE_INVOICE
+    assert (await counts(driver.services.database))["outgoing_mail"] == 0
+
+
+@pytest.mark.parametrize(("terms", "days"), [(None, 30), (7, 7)])
+async def test_the_due_date_follows_the_customers_terms(
+    driver: Driver, terms: int | None, days: int
+) -> None:
+    """A business has the company's terms for businesses, or those agreed with it (F1, F2)."""
+    case_id = await driver.submit("zahltag-ok")
+    progress = await driver.until(case_id, Step.CREATE_INVOICE)
+    async with driver.services.database.transaction() as session:
+        await customers.set_terms(session, progress.customer_no, terms)
+
+    waiting = await driver.until(case_id, Step.WAIT)
+
+    assert waiting.due_date == driver.at.date() + timedelta(days=days)

@@ -10,6 +10,9 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.services import PlainErrors
 from domain.errors import ConflictError, TryLaterError
+from domain.order_case import Step
+from worker import activities_of
+from workflows.policies import POLICIES
 
 
 class Raising(ActivityInboundInterceptor):
@@ -54,3 +57,12 @@ async def test_anything_else_is_repeated_as_it_is() -> None:
     error = OSError("away")
 
     assert await outcome(error) is error
+
+
+def test_every_step_has_its_activity_and_policy() -> None:
+    """What a plan can ask for exists under that name, and says how it is repeated."""
+    names = {activity.__name__ for activity in activities_of(None)}  # type: ignore[arg-type]
+    steps = {step.value for step in Step} - {Step.WAIT, Step.END}
+
+    assert names == steps | {"take_decision"}
+    assert set(POLICIES) == names

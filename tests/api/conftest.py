@@ -20,13 +20,7 @@ from sqlalchemy import text
 from standardwebhooks.webhooks import Webhook
 from temporalio.client import Client
 
-from activities.case import CaseActivities
-from activities.customer import CustomerActivities
-from activities.email import EmailActivities
-from activities.invoice import InvoiceActivities
-from activities.payments import PaymentActivities
 from activities.services import Services
-from activities.tasks import TaskActivities
 from connectors.mail import Acceptance
 from domain.company import Company
 from domain.order_case import Step
@@ -37,6 +31,7 @@ from models.store.database import Database
 from models.vault import Vault
 from starter.api.app import make_app
 from starter.first_start import prepare
+from worker import activities_of
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "orders"
 JUST_NOW = "2026-11-16T10:02:11+01:00"
@@ -138,17 +133,7 @@ class Api:
     async def work(self, case_id: str) -> Progress:
         """Run the steps of a case as the workflow would, until it waits or ends."""
         services = Services(self.database, FakeMailer(), self.settings)
-        run = {
-            Step.VALIDATE_CUSTOMER: CustomerActivities(services).validate_customer,
-            Step.CREATE_INVOICE: InvoiceActivities(services).create_invoice,
-            Step.SET_DUE_DATE: InvoiceActivities(services).set_due_date,
-            Step.SEND_EMAIL: EmailActivities(services).send_email,
-            Step.CREATE_TASK: TaskActivities(services).create_task,
-            Step.RECONCILE_PAYMENT: PaymentActivities(services).reconcile_payment,
-            Step.REQUEST_APPROVAL: CaseActivities(services).request_approval,
-            Step.NOTE_OVERDUE: CaseActivities(services).note_overdue,
-            Step.CLOSE_CASE: CaseActivities(services).close_case,
-        }
+        run = {activity.__name__: activity for activity in activities_of(services)}
         async with self.database.transaction() as session:
             progress = await cases.refresh(session, case_id, datetime.now(UTC))
         while progress.plan.step not in {Step.WAIT, Step.END}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -154,3 +155,65 @@ async def test_a_task_is_done_once(api: Api, good_order: dict[str, Any]) -> None
     assert (done["known"], done["status"], done["done_by"]) == (False, "done", "anna")
     assert (await api.post(path, {"outcome": "called"})).json()["known"] is True
     assert (await api.post(path, {"outcome": "other"})).status_code == 409
+
+
+async def test_ending_commands_are_stored_told_and_repeatable(
+    api: Api, good_order: dict[str, Any]
+) -> None:
+    """Extend, write off with four eyes, cancel: each has its signal as a safety net."""
+    await api.submit(good_order)
+    waiting = await api.work(CASE)
+    assert waiting.due_date
+    due = (waiting.due_date + timedelta(days=7)).isoformat()
+
+    moved = await api.post(f"/api/cases/{CASE}/extend", {"due": due}, user="anna")
+    again = await api.post(f"/api/cases/{CASE}/extend", {"due": due}, user="anna")
+    assert (moved.json()["known"], again.json()["known"]) == (False, True)
+
+    reason = {"reason": "insolvent"}
+    await api.post(f"/api/cases/{CASE}/write-off", reason, user="anna")
+    (approval,) = await api.get("/api/approvals")
+    own = await api.post(f"/api/approvals/{approval['id']}/approve", {}, user="anna")
+    assert own.status_code == 403
+    assert "somebody else" in one_sentence(own)
+
+    cancelled = await api.post(f"/api/cases/{CASE}/cancel", {"reason": "wrong"}, user="anna")
+    assert cancelled.status_code == 200, cancelled.text
+    assert (await api.work(CASE)).plan.status == "cancelled"
+    for signal in ("extend_due_date", "write_off_proposed", "cancel_order"):
+        assert len(await outbox(api, signal)) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "body", "words"),
+    [
+        ("extend", {"due": "tomorrow"}, "2026-12-31"),
+        ("extend", {"due": "2020-01-01"}, "between"),
+        ("cancel", {"reason": ""}, "reason"),
+        ("write-off", {"reason": " "}, "reason"),
+    ],
+)
+async def test_bad_ending_commands_change_nothing(
+    api: Api, good_order: dict[str, Any], command: str, body: dict[str, str], words: str
+) -> None:
+    """One sentence, and no trace."""
+    await api.submit(good_order)
+    await api.work(CASE)
+    before = await api.counts()
+
+    answer = await api.post(f"/api/cases/{CASE}/{command}", body, user="anna")
+
+    assert answer.status_code in {400, 422}
+    assert words in answer.text
+    assert await api.counts() == before
+
+
+async def test_customer_terms_are_edited(api: Api, good_order: dict[str, Any]) -> None:
+    """Only by who may, only to what makes sense."""
+    await api.submit(good_order)
+    await api.work(CASE)
+    (customer,) = await api.get("/api/customers")
+    path = f"/api/customers/{customer['customer_no']}"
+    assert (await api.post(path, {"terms_days": 7}, user="anna")).json()["terms_days"] == 7
+    assert (await api.post(path, {"terms_days": 7}, user="viktor")).status_code == 403
+    assert (await api.post(path, {"terms_days": 900}, user="anna")).status_code == 422

@@ -136,6 +136,14 @@ def test_nothing_goes_out_before_the_order_was_checked_and_released(
 
 
 @given(standings, days)
+def test_a_closed_case_only_looks_after_money(case: Standing, today: date) -> None:
+    """What is over stays over: no mail, no invoice, no reminder; late money finds its place."""
+    plan = decide(replace(case, closed=case.closed or Status.CLOSED, failed_steps=()), today)
+    assert plan.mail is None
+    assert plan.step in {Step.RECONCILE_PAYMENT, Step.CREATE_TASK, Step.END}
+
+
+@given(standings, days)
 def test_nobody_who_paid_is_followed_up(case: Standing, today: date) -> None:
     """With nothing open there is no follow-up task, no overdue, no waiting for money."""
     plan = decide(replace(case, amount_due=Decimal(0)), today)

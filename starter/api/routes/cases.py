@@ -13,7 +13,7 @@ from models.store import cases, history, tasks, views
 from models.store.decisions import Decision
 from models.tables import CaseException, History
 from starter.api.auth import Finance, Viewer
-from starter.api.inputs import Input, Name
+from starter.api.inputs import Input, Line, Name
 from starter.api.services import Json, Services, Uses
 from starter.api.shapes import money
 from starter.commands import Done, command_case
@@ -25,6 +25,18 @@ class Correction(Input):
     """Fields of the order and their right values."""
 
     fields: dict[str, str] = Field(min_length=1, max_length=100)
+
+
+class Reason(Input):
+    """Why; the history keeps it."""
+
+    reason: Line
+
+
+class Extension(Input):
+    """The new due date, as ``2026-12-31``."""
+
+    due: Line
 
 
 @router.get("")
@@ -91,6 +103,27 @@ async def retry(case_id: Name, services: Uses, user: Finance) -> Json:
     return await _answer(
         services, await command_case(services, case_id, Decision("retry", user.name))
     )
+
+
+@router.post("/{case_id}/cancel")
+async def cancel(case_id: Name, body: Reason, services: Uses, user: Finance) -> Json:
+    """Undo what was done for the order, with documents."""
+    decision = Decision("cancel", user.name, reason=body.reason)
+    return await _answer(services, await command_case(services, case_id, decision))
+
+
+@router.post("/{case_id}/extend")
+async def extend(case_id: Name, body: Extension, services: Uses, user: Finance) -> Json:
+    """Move the due date of what is open; the customer is told."""
+    decision = Decision("extend", user.name, fields={"due": body.due})
+    return await _answer(services, await command_case(services, case_id, decision))
+
+
+@router.post("/{case_id}/write-off")
+async def write_off(case_id: Name, body: Reason, services: Uses, user: Finance) -> Json:
+    """Propose to write off what is open; another person approves it."""
+    decision = Decision("write_off", user.name, reason=body.reason)
+    return await _answer(services, await command_case(services, case_id, decision))
 
 
 async def _answer(services: Services, done: Done) -> Json:

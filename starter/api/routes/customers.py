@@ -7,16 +7,23 @@ from decimal import Decimal
 from typing import Any
 
 from fastapi import APIRouter
+from pydantic import Field
 
 from domain.calendar import local_date
 from domain.errors import NotFoundError
-from models.store import company, views
-from starter.api.auth import Viewer
-from starter.api.inputs import Name
+from models.store import company, customers, views
+from starter.api.auth import Finance, Viewer
+from starter.api.inputs import Input, Name
 from starter.api.services import Json, Services, Uses, now
 from starter.api.shapes import money
 
 router = APIRouter(prefix="/api/customers")
+
+
+class Terms(Input):
+    """What a person may change of a customer."""
+
+    terms_days: int | None = Field(ge=0, le=120)
 
 
 @router.get("")
@@ -32,6 +39,14 @@ async def show_customer(customer_no: Name, services: Uses, _: Viewer) -> Json:
     if not found:
         raise NotFoundError(f"There is no customer {customer_no}.")
     return found[0]
+
+
+@router.post("/{customer_no}")
+async def edit_customer(customer_no: Name, body: Terms, services: Uses, _: Finance) -> Json:
+    """Agree payment terms of its own with a customer; none: the company's hold again (F1)."""
+    async with services.database.transaction() as session:
+        await customers.set_terms(session, customer_no, body.terms_days)
+    return (await _read(services, customer_no))[0]
 
 
 async def _read(services: Services, customer_no: str | None = None) -> list[Json]:

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from domain.calendar import local_date
+from domain.invoice import DocumentType
 from models.store import company, documents, invoices, views
 from starter.api.auth import Viewer
 from starter.api.inputs import Name
@@ -91,6 +92,11 @@ def _figures(row: Mapping[Any, Any], today: date) -> Json:
 
 
 def _status(row: Mapping[Any, Any], today: date) -> str:
+    if row["type"] == DocumentType.CANCELLATION:
+        return "cancellation"
+    for ended in ("cancelled", "written_off"):
+        if row[ended]:
+            return ended
     if row["open_amount"] <= 0:
         return "paid"
     if row["due_date"] < today:

@@ -1,0 +1,76 @@
+"""``make bench``: everything in one run on one stack; ``FULL=1`` adds what takes long."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+
+from bench.chain import Chain
+from bench.floor_shop import open_floor
+from bench.latency import accepted_to_mailed
+from bench.memory import open_cases
+from bench.ratio import compare
+from bench.report import Result, figure, show, write
+from bench.stack import WITHOUT_WORK, Stack, fresh_stack, set_company
+from bench.webhooks import accepts
+from models.store.database import Database
+
+LONGEST = 600.0
+LONGEST_FULL = 7200.0
+
+
+async def main() -> None:
+    """Measure, write the results, show them."""
+    full = os.environ.get("FULL", "") not in {"", "0"}
+    # Ctrl-C and SIGTERM alike: what was started is stopped and removed.
+    task = asyncio.current_task()
+    assert task
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    async with asyncio.timeout(LONGEST_FULL if full else LONGEST), fresh_stack() as stack:
+        results = await measure(stack, full=full)
+    write(results)
+    show(results)
+
+
+async def measure(stack: Stack, *, full: bool) -> list[Result]:
+    """Run every bench; the order matters, as some leave many rows behind."""
+    with _said("a fresh stack"):
+        await stack.up()
+    database = Database.connect(stack.settings)
+    await set_company(database)
+    await database.close()
+    chain, results = Chain(stack.settings), list[Result]()
+    try:
+        with _said("chain and floor, in turns"):
+            async with open_floor(stack) as (floor, worker):
+                results += await compare(stack, chain, floor, worker, 1000 if full else 200)
+        with _said("from accepted to mailed"):
+            results += await accepted_to_mailed(stack, chain, 300 if full else 50)
+        if full:
+            with _said("10,000 open cases"):
+                results += await open_cases(stack, chain)
+    finally:
+        await chain.close()
+    with _said("down and up again"):
+        await stack.down()
+        results.append(figure("warm_up", await stack.up_by_command(), "s"))
+    with _said("webhooks"):
+        await stack.down()
+        await stack.up(WITHOUT_WORK)
+        results += await accepts(stack, 30.0 if full else 6.0)
+    return results
+
+
+@contextlib.contextmanager
+def _said(what: str):  # noqa: ANN202 - a context manager
+    began = time.perf_counter()
+    print(f"{what} ...", end=" ", flush=True)
+    yield
+    print(f"{time.perf_counter() - began:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
 
 QUEUE = "floor"
 AGAIN = RetryPolicy(initial_interval=timedelta(milliseconds=100))
-ONE_TRY = timedelta(seconds=60)
+ONE_TRY = timedelta(seconds=10)
 
 
 @workflow.defn(name="Floor")

@@ -198,7 +198,7 @@ def test_down_ends_the_orphans_of_a_dead_supervisor(tmp_path: Path) -> None:
 
 def test_a_recycled_pid_is_neither_adopted_nor_killed(tmp_path: Path) -> None:
     """A record that names a stranger's pid, with another birth, means nothing."""
-    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     with ended(tmp_path):
         up(tmp_path)
         down(tmp_path)

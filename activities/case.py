@@ -54,6 +54,7 @@ class CaseActivities:
                     by=f"{command.by} via Temporal",
                     reason=command.reason,
                     fields=command.fields,
+                    via_temporal=True,
                 )
                 await decisions.store(session, request.case_id, decision, request.at)
             return await cases.refresh(session, request.case_id, request.at)

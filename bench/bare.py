@@ -1,4 +1,4 @@
-"""The least that stores a webhook durably: one route, one insert (``python -m bench.bare PORT``)."""
+"""The least that stores a webhook durably: one route, one insert."""
 
 from __future__ import annotations
 

@@ -113,6 +113,9 @@ async def _carry_out(
             )
     except (TemporalError, TimeoutError, OSError, RuntimeError) as error:
         log.warning("not taken yet", case=case_id, command=name, error=type(error).__name__)
+        async with services.database.transaction() as session:
+            # A case that has ended comes back by its signal; there is no reason to let it wait.
+            await outbox.hurry(session, row_id, now())
         return Done(case_id, known=False, effective=False)
     async with services.database.transaction() as session:
         await outbox.mark_delivered(session, row_id, now())

@@ -9,7 +9,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.corrections import correct
-from domain.errors import ConflictError, NotFoundError, RefusedError
+from domain.errors import ConflictError, ForbiddenError, NotFoundError, RefusedError
 from domain.order_case import Standing, WaitingFor, decide
 from models.codec import dump_order, load_order
 from models.store import approvals, cases, endings, history, tasks
@@ -27,6 +27,7 @@ class Decision:
     by: str
     reason: str = ""
     fields: dict[str, str] = field(default_factory=dict)
+    via_temporal: bool = False
 
 
 async def store(session: AsyncSession, case_id: str, decision: Decision, at: datetime) -> bool:
@@ -115,6 +116,12 @@ async def _approve(
         raise ConflictError(
             f"Case {case_id} waits for no approval: there is nothing to {decision.name}."
             f" {_where(case, at)}"
+        )
+    if approved and approval.proposed_by and decision.via_temporal:
+        # Whoever reaches Temporal may say any name: that two people agreed only our API can know.
+        raise ForbiddenError(
+            f"Approval {approval.id} needs a second person: approve it with"
+            f" `zahltag approval approve {approval.id}`."
         )
     return await approvals.decide(
         session, approval, approved=approved, by=decision.by, reason=decision.reason, at=at

@@ -68,6 +68,12 @@ async def postpone(session: AsyncSession, outbox_id: int, until: datetime, error
     )
 
 
+async def hurry(session: AsyncSession, outbox_id: int, at: datetime) -> None:
+    """Deliver a row now that was meant as a safety net for later."""
+    await session.exec(update(Outbox).where(col(Outbox.id) == outbox_id).values(due_at=at))
+    await session.exec(select(func.pg_notify(CHANNEL, "")))
+
+
 async def mark_delivered(session: AsyncSession, outbox_id: int, at: datetime) -> None:
     """Note that the workflow knows it."""
     await session.exec(

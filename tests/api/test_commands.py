@@ -180,6 +180,8 @@ async def test_ending_commands_are_stored_told_and_repeatable(
     cancelled = await api.post(f"/api/cases/{CASE}/cancel", {"reason": "wrong"}, user="anna")
     assert cancelled.status_code == 200, cancelled.text
     assert (await api.work(CASE)).plan.status == "cancelled"
+    audit = await api.get("/api/audit")
+    assert audit["ok"] is True, audit
     for signal in ("extend_due_date", "write_off_proposed", "cancel_order"):
         assert len(await outbox(api, signal)) == 1
 

@@ -85,6 +85,39 @@ async def overdue(house: House, temporal: WorkflowEnvironment) -> str:
     return case_id
 
 
+async def extended_then_cancelled(house: House, _: WorkflowEnvironment) -> str:
+    """The due date is moved, a part is paid, and then the order is cancelled in the Web UI."""
+    case_id = await house.submit("zahltag-ok")
+    before = await house.reaches(case_id, "awaiting_payment")
+    due = (before.due_date or before.opened_at.date()) + timedelta(days=14)
+    await house.decide(case_id, "extend", due=due.isoformat())
+
+    async def told() -> bool | None:
+        return await house.mails(case_id) == ["invoice", "due_date_changed"] or None
+
+    await eventually(told)
+    await house.pay(case_id, "19.00", "part-1")
+
+    async def partly_paid() -> bool | None:
+        return (await house.case(case_id)).amount_due == 100 or None
+
+    await eventually(partly_paid)
+    await house.workflow(case_id).cancel(reason="story")
+    await house.ends(case_id)
+    return case_id
+
+
+async def written_off(house: House, _: WorkflowEnvironment) -> str:
+    """Two people agree that the money will not come."""
+    case_id = await house.submit("zahltag-ok")
+    await house.reaches(case_id, "awaiting_payment")
+    await house.decide(case_id, "write_off", reason="insolvent", by="anna")
+    await house.reaches(case_id, "needs_approval")
+    await house.decide(case_id, "approve", by="admin")
+    await house.ends(case_id)
+    return case_id
+
+
 STORIES: dict[str, Story] = {
     story.__name__: story
     for story in (
@@ -95,5 +128,7 @@ STORIES: dict[str, Story] = {
         corrected,
         mail_refused_and_retried,
         overdue,
+        extended_then_cancelled,
+        written_off,
     )
 }

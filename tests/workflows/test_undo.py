@@ -181,6 +181,11 @@ async def test_a_write_off_needs_two_people(house: House) -> None:
     with pytest.raises(ForbiddenError, match="somebody else"):
         await house.decide(case_id, "approve", by="anna")
 
+    alias = Command(id="alias", by="admin")
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await house.workflow(case_id).execute_update("approve", alias)
+    assert "second person" in str(refused.value.cause)
+
     await house.decide(case_id, "approve", by="admin")
 
     assert await house.ends(case_id) == "written_off"

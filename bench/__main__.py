@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterator
 
 from bench.chain import Chain
 from bench.floor_shop import open_floor
@@ -46,9 +47,9 @@ async def measure(stack: Stack, *, full: bool) -> list[Result]:
     try:
         with _said("chain and floor, in turns"):
             async with open_floor(stack) as (floor, worker):
-                results += await compare(stack, chain, floor, worker, 1000 if full else 200)
+                results += await compare(stack, chain, floor, worker, 900 if full else 90)
         with _said("from accepted to mailed"):
-            results += await accepted_to_mailed(stack, chain, 300 if full else 50)
+            results += await accepted_to_mailed(stack, chain, 300 if full else 30)
         if full:
             with _said("10,000 open cases"):
                 results += await open_cases(stack, chain)
@@ -65,7 +66,7 @@ async def measure(stack: Stack, *, full: bool) -> list[Result]:
 
 
 @contextlib.contextmanager
-def _said(what: str):  # noqa: ANN202 - a context manager
+def _said(what: str) -> Iterator[None]:
     began = time.perf_counter()
     print(f"{what} ...", end=" ", flush=True)
     yield

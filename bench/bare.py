@@ -7,10 +7,10 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator
 
-import asyncpg
 import uvicorn
 from fastapi import FastAPI, Request
 
+from bench.pool import open_pool
 from models.settings import Settings
 
 TABLE = """
@@ -25,7 +25,7 @@ def make_app(settings: Settings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         url = settings.database_url.get_secret_value()
-        async with asyncpg.create_pool(url, min_size=1, max_size=settings.database_pool) as pool:
+        async with open_pool(url, settings.database_pool) as pool:
             app.state.pool = pool
             yield
 

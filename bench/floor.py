@@ -18,9 +18,8 @@ from temporalio.common import RetryPolicy
 from temporalio.worker import Worker
 
 with workflow.unsafe.imports_passed_through():
-    import asyncpg
-
     from bench.floor_effects import Effects
+    from bench.pool import open_pool
     from connectors.mail import SmtpMailer
     from models.settings import Settings
 
@@ -69,7 +68,7 @@ async def main() -> None:
     url = settings.database_url.get_secret_value()
     client = await Client.connect(settings.temporal_address)
     mailer = SmtpMailer(settings)
-    async with asyncpg.create_pool(url, min_size=1, max_size=settings.database_pool) as pool:
+    async with open_pool(url, settings.database_pool) as pool:
         effects = await Effects.load(pool, mailer, settings.mail_domain)
         async with Worker(
             client,

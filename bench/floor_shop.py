@@ -17,6 +17,7 @@ from temporalio.client import Client
 from bench import floor_sql as sql
 from bench.floor import QUEUE
 from bench.orders import ROOT, TOTAL, document, now
+from bench.pool import open_pool
 from bench.stack import Stack, set_company
 from connectors.shops import SHOPS
 from connectors.shops.port import OrderEvent, parse_document
@@ -83,7 +84,7 @@ async def open_floor(stack: Stack) -> AsyncIterator[tuple[FloorShop, int]]:
         if await worker.stdout.readline() != b"ready\n":
             raise RuntimeError("the worker of the floor did not start")
         client = await Client.connect(settings.temporal_address)
-        async with asyncpg.create_pool(url, min_size=1, max_size=settings.database_pool) as pool:
+        async with open_pool(url, settings.database_pool) as pool:
             yield FloorShop(url, pool, client), worker.pid
     finally:
         if worker.returncode is None:

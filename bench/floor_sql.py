@@ -56,18 +56,20 @@ with d as (insert into document (kind, filename, media_type, sha256, content, cr
   i as (insert into invoice (invoice_no, series, year, number, type, case_id, order_id,
       customer_id, issue_date, due_date, currency, net, tax, charged, paid_at_issue, content,
       document_id, created_at)
-    select $5, $6, $7, $8, '380', $1, $3, $4, $9, $10, 'EUR', $11, $12, $11::numeric + $12::numeric, false, $13,
-      d.id, $2 from d returning id, document_id),
+    select $5, $6, $7, $8, '380', $1, $3, $4, $9, $10, 'EUR', $11, $12,
+      $11::numeric + $12::numeric, false, $13, d.id, $2 from d returning id, document_id),
   j as (insert into journal_entry (key, kind, valid_on, known_at, case_id, description)
     select 'invoice-' || i.id || ':issued', 'invoice_issued', $9, $2, $1, 'Invoice ' || $5 from i
     returning id),
   p as (insert into posting (entry_id, account, amount, currency, customer_id, invoice_id, tax_rate)
     select j.id, l.account, l.amount, 'EUR', l.customer_id, i.id, l.rate from i, j, (values
-      ('receivables', $11::numeric + $12::numeric, $4::bigint, null::numeric), ('revenue', -$11::numeric, null, 19),
+      ('receivables', $11::numeric + $12::numeric, $4::bigint, null::numeric),
+      ('revenue', -$11::numeric, null, 19),
       ('output_vat', -$12::numeric, null, 19)) as l (account, amount, customer_id, rate)),
   t as (insert into open_item (invoice_id, invoice_no, case_id, customer_id, currency, amount,
       open_amount)
-    select i.id, $5, $1, $4, 'EUR', $11::numeric + $12::numeric, $11::numeric + $12::numeric from i),
+    select i.id, $5, $1, $4, 'EUR', $11::numeric + $12::numeric, $11::numeric + $12::numeric
+    from i),
   m as (insert into outgoing_mail (key, case_id, kind, recipient, subject, message_id, document_id,
       state, attempts, intended_at, handing_over_at, outcome)
     select $1 || ':mail', $1, 'invoice', $16, $17, $18, i.document_id, 'handing_over', 1, $2, $2, ''

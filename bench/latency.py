@@ -11,7 +11,7 @@ from bench.report import Result, figure
 from bench.stack import Stack
 from connectors.mailbox import list_mails, received_us
 
-PER_SECOND = 2.0
+PER_SECOND = 1.0
 
 
 async def accepted_to_mailed(stack: Stack, chain: Chain, orders: int) -> list[Result]:

@@ -39,9 +39,13 @@ class Way(Protocol):
 
 @dataclass
 class Driven:
-    """One run: how many orders in what time, at whose expense; when each was accepted."""
+    """One run: how many orders in what time, at whose expense; when each was accepted.
+
+    ``looks`` counts the statements of the bench that only watched.
+    """
 
     orders: int
+    looks: int = 0
     seconds: float = 0.0
     cpu: dict[str, float] = field(default_factory=dict)
     accepted: dict[str, float] = field(default_factory=dict)
@@ -70,7 +74,7 @@ async def drive(
     before, began = meter.read(), time.perf_counter()
     async with asyncio.timeout(longest):
         taking = asyncio.create_task(_take_in(way, numbers, run, at_once, per_second))
-        await _attend(way, taking, pay=pay)
+        await _attend(way, taking, run, pay=pay)
         await taking
     run.seconds = time.perf_counter() - began
     await asyncio.sleep(0.5)  # what follows the last commit belongs to the cost as well
@@ -96,7 +100,7 @@ async def _take_in(
             group.create_task(one(number))
 
 
-async def _attend(way: Way, taking: asyncio.Task[None], *, pay: bool) -> None:
+async def _attend(way: Way, taking: asyncio.Task[None], run: Driven, *, pay: bool) -> None:
     """Pay every case that waits for its money; return when none is on its way any more."""
     connection = await asyncpg.connect(way.url)
     places, told = asyncio.Semaphore(PAYERS), set[str]()
@@ -109,6 +113,7 @@ async def _attend(way: Way, taking: asyncio.Task[None], *, pay: bool) -> None:
         async with asyncio.TaskGroup() as group:
             while True:
                 all_in = taking.done()
+                run.looks += pay + all_in
                 for row in await connection.fetch(_WAITING) if pay else ():
                     if row["id"] not in told:
                         told.add(row["id"])

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 import asyncpg
 from temporalio.api.common.v1 import WorkflowExecution
@@ -20,8 +21,8 @@ from bench.report import Result, figure
 from bench.stack import Stack
 
 WARM_UP = 20
-# Chain, floor, floor, chain: whatever drifts (caches, disk, neighbours) meets both alike.
-TURNS = "CFFC"
+# In turns: whatever drifts (caches, disk, neighbours) meets both alike. The middle turn counts.
+TURNS = "CFFCCF"
 TARGET = 0.7
 SERVERS = ("postgres", "temporal", "mailbox")
 DESCRIBED = 20
@@ -34,16 +35,15 @@ class Side:
     way: Way
     meter: Meter
     orders: int = 0
-    seconds: float = 0.0
-    commits: int = 0
+    looks: int = 0
     rates: list[float] = field(default_factory=list)
     cpu: dict[str, float] = field(default_factory=dict)
     numbers: list[str] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
-        """Completed orders per second over all turns."""
-        return self.orders / self.seconds
+        """Completed orders per second in the middle turn."""
+        return median(self.rates)
 
     def per_order(self, name: str) -> float:
         """Milliseconds of CPU per order of one process."""
@@ -52,7 +52,7 @@ class Side:
     def add(self, run: Driven, numbers: Sequence[str]) -> None:
         """Count a turn."""
         self.orders += run.orders
-        self.seconds += run.seconds
+        self.looks += run.looks
         self.rates.append(run.rate)
         self.numbers += numbers
         for name, seconds in run.cpu.items():
@@ -73,13 +73,16 @@ async def compare(
     for name, side in sides.items():
         await drive(side.way, [f"warm-{name}{n}" for n in range(WARM_UP)], side.meter)
     share = orders // TURNS.count("C")
+    before = {name: await _commits(side.way.url) for name, side in sides.items()}
     for turn, name in enumerate(TURNS):
-        side = sides[name]
         numbers = [f"{name}{turn}-{n}" for n in range(share)]
-        before = await _commits(side.way.url)
-        side.add(await drive(side.way, numbers, side.meter), numbers)
-        side.commits += await _commits(side.way.url) - before
-    return await _figures(sides["C"], sides["F"], stack)
+        sides[name].add(await drive(sides[name].way, numbers, sides[name].meter), numbers)
+    commits = {name: await _commits(side.way.url) for name, side in sides.items()}
+    per_order = [
+        (commits[name] - before[name] - side.looks) / side.orders for name, side in sides.items()
+    ]
+    results = await _figures(sides["C"], sides["F"], stack)
+    return [*results, figure("commits_per_order", per_order[0], "count", baseline=per_order[1])]
 
 
 async def _figures(chain: Side, floor: Side, stack: Stack) -> list[Result]:
@@ -100,8 +103,6 @@ async def _figures(chain: Side, floor: Side, stack: Stack) -> list[Result]:
         )
         for name in ("temporal", "postgres", "worker", "dispatcher", "mailbox", "bench")
     ]
-    commits = [side.commits / side.orders for side in (chain, floor)]
-    found.append(figure("transactions_per_order", commits[0], "count", baseline=commits[1]))
     client = await Client.connect(stack.settings.temporal_address)
     events, size = await _history(client, chain.numbers)
     least_events, least_size = await _history(client, floor.numbers)
@@ -111,7 +112,7 @@ async def _figures(chain: Side, floor: Side, stack: Stack) -> list[Result]:
 
 
 async def _commits(url: str) -> int:
-    """Return how many transactions a database has committed; backends report once a second."""
+    """Return how many transactions were committed in a database; backends report once a second."""
     await asyncio.sleep(1.2)
     connection = await asyncpg.connect(url)
     try:

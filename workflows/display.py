@@ -52,7 +52,7 @@ def details(progress: Progress) -> str:
     plan = progress.plan
     when = f" (at the latest {plan.until})" if plan.until else ""
     rows = [
-        f"**{plan.status.replace('_', ' ')}**",
+        f"**{_words(plan.status)}**",
         "",
         f"- **Next:** {plan.next_step}{when}",
         f"- **Why:** {plan.why}",
@@ -61,7 +61,13 @@ def details(progress: Progress) -> str:
         f"- **Due:** {progress.due_date or 'not set yet'}",
         f"- **Invoice:** {progress.invoice_no or 'none yet'}",
         f"- **Customer:** {progress.customer_no or 'not assigned yet'}",
-        f"- **Payment** {progress.payment_status} · **fulfilment** {progress.fulfilment_status}"
-        f" · **return** {progress.return_status} · **accounting** {progress.accounting_status}",
+        f"- **Payment** {_words(progress.payment_status)}"
+        f" · **fulfilment** {_words(progress.fulfilment_status)}"
+        f" · **return** {_words(progress.return_status)}"
+        f" · **accounting** {_words(progress.accounting_status)}",
     ]
     return "\n".join(rows)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.errors import NotFoundError
+from domain.money import round_amount
 from domain.order import PaymentStatus
 from domain.order_case import (
     Plan,
@@ -175,7 +176,8 @@ def _progress(case: Standing, plan: Plan, zone: ZoneInfo) -> Progress:
         wake_at=wake_at,
         customer_no=case.customer_no,
         invoice_no=case.invoice_no,
-        amount_due=amount_expected(case),
+        # The column has a decimal more than most currencies: an operator reads 40.90, not 40.900.
+        amount_due=round_amount(amount_expected(case), case.currency),
         currency=case.currency,
         due_date=case.due_date,
         payment_status=payment_status(case),

@@ -18,6 +18,7 @@ from connectors.mailbox import list_mails
 from connectors.shops import SHOPS
 from connectors.shops.port import OrderEvent, parse_document
 from domain.company import Company
+from models.messages import Progress
 from models.settings import Settings
 from models.store import cases, decisions, history, intake, invoices, outbox, payments, tasks
 from models.store.database import Database
@@ -99,6 +100,10 @@ class House:
     def workflow(self, case_id: str) -> WorkflowHandle[Any, Any]:
         """Return the handle of the case's workflow."""
         return self.client.get_workflow_handle(case_id)
+
+    async def progress(self, case_id: str) -> Progress:
+        """Ask the workflow itself where it stands."""
+        return await self.workflow(case_id).query("progress", result_type=Progress)
 
     async def case(self, case_id: str) -> CaseFile:
         """Return the case's projection."""

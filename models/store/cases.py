@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import RowMapping, text, update
+from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -23,10 +22,10 @@ from domain.order_case import (
     payment_status,
 )
 from models.messages import Progress
-from models.store import customers
-from models.tables import CaseFile, Customer, SalesOrder
+from models.store.sql import Row, Statement
+from models.tables import CaseFile, Customer
 
-_FACTS = text(r"""
+_FACTS = Statement(r"""
 select o.revision, o.checked_revision, o.hold_reason, o.currency, o.total,
        o.content -> 'payment' ->> 'status' as payment_status,
        (o.content ->> 'cancelled')::boolean as cancelled_in_shop,
@@ -79,6 +78,23 @@ where f.id = :case_id
 """)
 
 
+_PROJECTION = Statement("""
+update case_file set invoice_no = :invoice_no, status = :status, payment_status = :payment_status,
+  fulfilment_status = :fulfilment_status, return_status = :return_status,
+  accounting_status = :accounting_status, amount_due = :amount_due, currency = :currency,
+  due_date = :due_date, next_step = :next_step, next_step_at = :next_step_at, why = :why,
+  waiting_for = :waiting_for, needs_attention = :needs_attention, updated_at = :at
+where id = :case_id
+""")
+_CLOSE = Statement("""
+update case_file set closed_at = :at, closed_as = :status where id = :case_id and closed_at is null
+""")
+_LOCK_CUSTOMER = Statement("""
+select id from customer
+where id = (select customer_id from sales_order where case_id = :case_id) for update
+""")
+
+
 async def refresh(session: AsyncSession, case_id: str, at: datetime) -> Progress:
     """Read the facts, decide what comes next, write the projection and return both.
 
@@ -102,23 +118,29 @@ async def standing(session: AsyncSession, case_id: str) -> Standing:
     return _standing(await _facts(session, case_id))
 
 
+async def standing_on(session: AsyncSession, case_id: str, at: datetime) -> tuple[Standing, date]:
+    """Return the facts of a case, and the local day at the company at that instant."""
+    facts = await _facts(session, case_id)
+    return _standing(facts), _day(facts, at)
+
+
 async def today(session: AsyncSession, case_id: str, at: datetime) -> date:
     """Return the local day at the company at that instant."""
-    facts = await _facts(session, case_id)
+    return _day(await _facts(session, case_id), at)
+
+
+def _day(facts: Row, at: datetime) -> date:
     return at.astimezone(ZoneInfo(facts["time_zone"] or "UTC")).date()
 
 
-async def _facts(session: AsyncSession, case_id: str) -> RowMapping:
-    await session.flush()
-    connection = await session.connection()
-    found = await connection.execute(_FACTS, {"case_id": case_id})
-    row = found.mappings().one_or_none()
+async def _facts(session: AsyncSession, case_id: str) -> Row:
+    row = await _FACTS.row(session, case_id=case_id)
     if row is None:
         raise NotFoundError(f"There is no case {case_id}.")
     return row
 
 
-def _standing(facts: RowMapping) -> Standing:
+def _standing(facts: Row) -> Standing:
     mailed, tasks = set(facts["mailed"]), set(facts["tasks"])
     asked = ["refund"] if facts["cancelling"] else ["refund", "payment_on_account"]
     kinds = {task.split(":")[0] for task in tasks}
@@ -187,41 +209,35 @@ def _progress(case: Standing, plan: Plan, zone: ZoneInfo) -> Progress:
 
 async def _project(session: AsyncSession, case_id: str, progress: Progress, at: datetime) -> None:
     plan = progress.plan
-    values: dict[str, Any] = {
-        "invoice_no": progress.invoice_no or None,
-        "status": plan.status.value,
-        "payment_status": progress.payment_status,
-        "fulfilment_status": progress.fulfilment_status,
-        "return_status": progress.return_status,
-        "accounting_status": progress.accounting_status,
-        "amount_due": progress.amount_due,
-        "currency": progress.currency,
-        "due_date": progress.due_date,
-        "next_step": plan.next_step,
-        "next_step_at": progress.wake_at,
-        "why": plan.why,
-        "waiting_for": plan.waiting_for.value,
-        "needs_attention": plan.attention,
-        "updated_at": at,
-    }
-    await session.exec(update(CaseFile).where(col(CaseFile.id) == case_id).values(**values))
+    await _PROJECTION.run(
+        session,
+        case_id=case_id,
+        invoice_no=progress.invoice_no or None,
+        status=plan.status,
+        payment_status=progress.payment_status,
+        fulfilment_status=progress.fulfilment_status,
+        return_status=progress.return_status,
+        accounting_status=progress.accounting_status,
+        amount_due=progress.amount_due,
+        currency=progress.currency,
+        due_date=progress.due_date,
+        next_step=plan.next_step,
+        next_step_at=progress.wake_at,
+        why=plan.why,
+        waiting_for=plan.waiting_for,
+        needs_attention=plan.attention,
+        at=at,
+    )
 
 
 async def close(session: AsyncSession, case_id: str, status: Status, at: datetime) -> None:
     """Close the case; it comes back by itself if a later fact concerns it."""
-    await session.exec(
-        update(CaseFile)
-        .where(col(CaseFile.id) == case_id, col(CaseFile.closed_at).is_(None))
-        .values(closed_at=at, closed_as=status.value)
-    )
+    await _CLOSE.run(session, case_id=case_id, status=status, at=at)
 
 
 async def lock_customer(session: AsyncSession, case_id: str) -> None:
     """Lock the case's customer, if it has one: no posting crosses what follows."""
-    query = select(SalesOrder.customer_id).where(SalesOrder.case_id == case_id)
-    customer_id = (await session.exec(query)).one_or_none()
-    if customer_id is not None:
-        await customers.lock(session, customer_id)
+    await _LOCK_CUSTOMER.run(session, case_id=case_id)
 
 
 async def request_cancellation(session: AsyncSession, case_id: str, reason: str) -> None:

@@ -25,6 +25,7 @@ from models.store import orders, outbox
 from models.store.database import Database
 from models.store.outbox import Leased
 from starter.logs import configure_logs
+from starter.loop import run
 from starter.stack.heartbeat import beat
 from starter.temporal import connect, start_case
 
@@ -173,4 +174,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())

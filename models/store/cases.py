@@ -25,55 +25,61 @@ from models.messages import Progress
 from models.store.sql import Row, Statement
 from models.tables import CaseFile, Customer
 
+# Each table is read once, by its index, and gives exactly one row: the plan stays the same however
+# much there is.
 _FACTS = Statement(r"""
 select o.revision, o.checked_revision, o.hold_reason, o.currency, o.total,
        o.content -> 'payment' ->> 'status' as payment_status,
-       (o.content ->> 'cancelled')::boolean as cancelled_in_shop,
+       cast(o.content ->> 'cancelled' as boolean) as cancelled_in_shop,
        f.closed_as, f.overdue_noted, f.cancel_reason is not null as cancelling,
        coalesce(c.customer_no, '') as customer_no,
        i.id as invoice_id, coalesce(i.invoice_no, '') as invoice_no,
-       coalesce(i.paid_at_issue, false) as paid_at_issue,
+       coalesce(i.paid_at_issue, false) as paid_at_issue, x.id is not null as invoice_cancelled,
        t.due_date, coalesce(t.open_amount, 0) as amount_due,
-       coalesce((select a.status from approval a where a.case_id = f.id
-                 and a.step = 'accept_order' order by a.id desc limit 1), '') as approval,
-       coalesce((select a.status from approval a where a.case_id = f.id
-                 and a.step = 'write_off' order by a.id desc limit 1), '') as write_off,
-       exists (select from approval a where a.case_id = f.id
-               and a.status = 'pending') as asks,
-       (select count(*) from case_exception e where e.case_id = f.id
-        and e.resolved_at is null and e.kind <> 'step_failed') as problems,
-       array(select e.field from case_exception e where e.case_id = f.id
-             and e.resolved_at is null and e.kind = 'step_failed' order by e.id) as failed_steps,
-       exists (select from invoice x where x.case_id = f.id
-               and x.type = '384') as invoice_cancelled,
+       approvals.*, exceptions.*, mails.*, tasks.*, payments.*,
        exists (select from journal_entry j where j.case_id = f.id
                and j.kind = 'written_off') as written_off,
        (select max(d.id) from due_date_change d where d.case_id = f.id and not exists (
           select from outgoing_mail m where m.state = 'sent'
           and m.key = f.id || '\:send_email.due_date_changed\:extension-' || d.id)) as extension,
-       exists (select from task k where k.case_id = f.id and k.status = 'open'
-               and k.kind <> 'refund') as open_tasks,
-       array(select m.kind from outgoing_mail m
-             where m.case_id = f.id and m.state = 'sent') as mailed,
-       exists (select from outgoing_mail m where m.case_id = f.id
-               and m.state in ('sent', 'handing_over')) as told,
-       array(select k.kind || ':' || coalesce(k.context ->> 'payment_id', '')
-             from task k where k.case_id = f.id) as tasks,
-       coalesce((select sum(p.amount) from payment p
-                 where p.case_id = f.id and p.currency = o.currency), 0) as received,
-       array(select p.id from payment p where p.case_id = f.id
-             and p.reconciled_at is null order by p.id) as unreconciled,
-       array(select p.id from payment p where p.case_id = f.id and p.unallocated > 0
-             and p.reconciled_at is not null order by p.id) as left_over,
        (select al.payment_id from allocation al where al.invoice_id = i.id
         order by al.id desc limit 1) as last_payment,
-       y.profile ->> 'time_zone' as time_zone
+       (select profile ->> 'time_zone' from company) as time_zone
 from case_file f
 join sales_order o on o.id = f.order_id
 left join customer c on c.id = o.customer_id
 left join invoice i on i.order_id = o.id and i.type = '380'
+left join invoice x on x.order_id = o.id and x.type = '384'
 left join open_item t on t.invoice_id = i.id
-left join company y on true
+cross join lateral (
+  select coalesce((array_agg(status order by id desc)
+                   filter (where step = 'accept_order'))[1], '') as approval,
+         coalesce((array_agg(status order by id desc)
+                   filter (where step = 'write_off'))[1], '') as write_off,
+         coalesce(bool_or(status = 'pending'), false) as asks
+  from approval where case_id = f.id) approvals
+cross join lateral (
+  select count(*) filter (where kind <> 'step_failed') as problems,
+         coalesce(array_agg(field order by id) filter (where kind = 'step_failed'),
+                  '{}') as failed_steps
+  from case_exception where case_id = f.id and resolved_at is null) exceptions
+cross join lateral (
+  select coalesce(array_agg(kind) filter (where state = 'sent'), '{}') as mailed,
+         coalesce(bool_or(state in ('sent', 'handing_over')), false) as told
+  from outgoing_mail where case_id = f.id) mails
+cross join lateral (
+  select coalesce(bool_or(status = 'open' and kind <> 'refund'), false) as open_tasks,
+         coalesce(array_agg(kind || '\:' || coalesce(context ->> 'payment_id', '')),
+                  '{}') as tasks
+  from task where case_id = f.id) tasks
+cross join lateral (
+  select coalesce(sum(amount) filter (where currency = o.currency), 0) as received,
+         coalesce(array_agg(id order by id) filter (where reconciled_at is null),
+                  '{}') as unreconciled,
+         coalesce(array_agg(id order by id)
+                  filter (where unallocated > 0 and reconciled_at is not null),
+                  '{}') as left_over
+  from payment where case_id = f.id) payments
 where f.id = :case_id
 """)
 

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.case import CaseActivities
 from activities.customer import CustomerActivities
@@ -23,6 +24,7 @@ from models.messages import Progress
 from models.settings import Settings
 from models.store.database import Database
 from starter.logs import configure_logs
+from starter.loop import run
 from starter.stack.heartbeat import beat
 from starter.temporal import connect
 from workflows.order_to_cash import OrderToCash
@@ -52,23 +54,28 @@ def activities_of(services: Services) -> list[Callable[..., Awaitable[Progress]]
     ]
 
 
-def make_worker(client: Client, services: Services, *, cached_workflows: int = 1000) -> Worker:
+def make_worker(
+    client: Client, services: Services, *, cached_workflows: int = 1000, sandbox: bool = True
+) -> Worker:
     """Return a worker with every workflow and activity of the product.
 
     ``cached_workflows=0`` replays every case at each of its steps: how tests prove that it can.
+    The sandbox refuses what would not replay; what tests have proved runs without it in production
+    (docs/decisions/0009).
     """
+    runner: WorkflowRunner = SandboxedWorkflowRunner() if sandbox else UnsandboxedWorkflowRunner()
     return Worker(
         client,
         task_queue=services.settings.task_queue,
         max_cached_workflows=cached_workflows,
+        workflow_runner=runner,
         workflows=[OrderToCash],
         activities=activities_of(services),
         interceptors=[PlainErrors(), Pulse()],
         max_heartbeat_throttle_interval=EVERY,
-        # An activity holds up to two database connections, a local one holds one: together they
-        # never wait for each other.
-        max_concurrent_activities=max(services.settings.database_pool // 3, 1),
-        max_concurrent_local_activities=max(services.settings.database_pool // 3, 1),
+        # An activity holds one database connection at a time: together they never wait for one.
+        max_concurrent_activities=max(services.settings.database_pool // 2, 1),
+        max_concurrent_local_activities=max(services.settings.database_pool // 2, 1),
         graceful_shutdown_timeout=SHUTDOWN,
     )
 
@@ -82,7 +89,7 @@ async def main() -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     database, mailer = Database.connect(settings), SmtpMailer(settings)
     client = await connect(settings)
-    async with make_worker(client, Services(database, mailer, settings)):
+    async with make_worker(client, Services(database, mailer, settings), sandbox=False):
         alive = (
             asyncio.create_task(beat(settings.heartbeat_file)) if settings.heartbeat_file else None
         )
@@ -94,4 +101,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())

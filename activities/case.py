@@ -63,8 +63,7 @@ class CaseActivities:
     async def note_overdue(self, request: StepRequest) -> Progress:
         """Note that the due date has passed, if it has and something is still open."""
         async with self.services.database.transaction() as session:
-            case = await cases.standing(session, request.case_id)
-            day = await cases.today(session, request.case_id, request.at)
+            case, day = await cases.standing_on(session, request.case_id, request.at)
             late = case.due_date is not None and day > case.due_date and case.amount_due > 0
             if late and not case.overdue_noted:
                 await cases.note_overdue(session, request.case_id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio import activity
 
@@ -16,11 +15,11 @@ from domain.invoicing import total_problems
 from domain.order import Order
 from domain.risk import risk_signals, special_instructions
 from domain.validation import order_problems
-from models.codec import Json, load_order
+from models.codec import Json
 from models.messages import Progress, StepRequest
-from models.store import cases, company, customers, history, tasks
+from models.store import cases, customers, history, orders, tasks
 from models.store.effects import once
-from models.tables import CaseFile, SalesOrder
+from models.store.orders import ToCheck
 
 DUPLICATE_WINDOW = timedelta(minutes=10)
 
@@ -48,31 +47,22 @@ class CustomerActivities:
 
 
 async def _check(session: AsyncSession, request: StepRequest) -> Json:
-    query = select(SalesOrder).where(SalesOrder.case_id == request.case_id)
-    known = (await session.exec(query)).one().customer_id
-    if known is not None:
-        await customers.lock(session, known)
-    row = (await session.exec(query.with_for_update())).one()
-    order = load_order(row.content)
-    firm = await company.get(session)
-    problems = (
-        *order_problems(order, firm),
-        *total_problems(order),
-        *await _duplicates(session, row),
-    )
-    open_problems = tuple(p for p in problems if p.kind not in row.accepted)
-    await tasks.raise_problems(session, request.case_id, open_problems, request.at)
-    row.checked_revision = row.revision
+    case_id = request.case_id
+    await cases.lock_customer(session, case_id)
+    found = await orders.to_check(session, case_id, DUPLICATE_WINDOW)
+    order, firm = found.order, found.company
+    problems = (*order_problems(order, firm), *total_problems(order), *_duplicate(found))
+    open_problems = tuple(p for p in problems if p.kind not in found.accepted)
+    if open_problems or found.has_problems:
+        await tasks.raise_problems(session, case_id, open_problems, request.at)
     if open_problems:
-        return {"problems": len(open_problems)}
+        await orders.mark_checked(session, case_id, None)
+        return {}
     customer = await customers.recognise(session, order, request.at)
-    row.customer_id = customer.id
-    row.hold_reason = approval_reason(order, firm)
-    file = (await session.exec(select(CaseFile).where(CaseFile.id == request.case_id))).one()
-    file.customer_id = customer.id
+    await orders.mark_checked(session, case_id, customer, approval_reason(order, firm))
     text = f"Order checked: complete, customer {customer.customer_no}{_remarks(order)}"
-    history.note(session, request.case_id, request.at, "order_checked", text)
-    return {"customer_no": customer.customer_no}
+    history.note(session, case_id, request.at, "order_checked", text)
+    return {}
 
 
 def _remarks(order: Order) -> str:
@@ -84,23 +74,11 @@ def _remarks(order: Order) -> str:
     )
 
 
-async def _duplicates(session: AsyncSession, row: SalesOrder) -> tuple[Problem, ...]:
-    """Find an earlier order of the same customer, positions and total within ten minutes (A7)."""
-    query = (
-        select(SalesOrder.order_no, SalesOrder.channel)
-        .where(
-            SalesOrder.fingerprint == row.fingerprint,
-            col(SalesOrder.id) < row.id,
-            col(SalesOrder.placed_at).between(
-                row.placed_at - DUPLICATE_WINDOW, row.placed_at + DUPLICATE_WINDOW
-            ),
-        )
-        .order_by(col(SalesOrder.id))
-    )
-    earlier = (await session.exec(query)).first()
-    if earlier is None:
+def _duplicate(found: ToCheck) -> tuple[Problem, ...]:
+    """Refuse what looks like an order that was given twice (A7)."""
+    if found.duplicate_of is None:
         return ()
-    number, channel = earlier
+    number, channel = found.duplicate_of
     return (
         Problem(
             field="order_no",

@@ -1,8 +1,9 @@
-"""Send a mail exactly once: intent, hand-over mark, the send, outcome.
+"""Send a mail exactly once: intent and hand-over mark, the send, outcome.
 
-The commit of the intent is the point of no return. A crash before the hand-over mark sent nothing
-for certain; after it the mail connector is asked whether the mail was accepted. Where nobody can
-say (a plain SMTP server), invoice and confirmation mails go out again under the same Message-ID.
+The commit of the intent is the point of no return. The mail is made by then, so it bears the mark
+of its hand-over at once. A crash before it sent nothing for certain; after it the mail connector is
+asked whether the mail was accepted. Where nobody can say (a plain SMTP server), invoice and
+confirmation mails go out again under the same Message-ID.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email.message import EmailMessage
+from enum import Enum
 
 from temporalio import activity
 
@@ -21,11 +23,18 @@ from connectors.mail import Acceptance, MailNotSentError, MailRefusedError
 from domain.errors import RefusedError, TryLaterError
 from models.messages import Progress, StepRequest
 from models.store import cases, mails
-from models.tables import OutgoingMail
+from models.store.database import Connection
 
 BUSY_PAUSE = timedelta(seconds=5)
 # The event loop itself does not keep its tasks alive.
 _UNDER_WAY: set[asyncio.Task[Progress]] = set()
+
+
+class Crossed(Enum):
+    """What an earlier attempt has left behind: the mail is out, or may be."""
+
+    SENT = "sent"
+    UNKNOWN = "unknown"
 
 
 class NotDeliverableError(RefusedError):
@@ -49,85 +58,85 @@ class EmailActivities:
         return await asyncio.shield(sending)
 
     async def _send(self, request: StepRequest) -> Progress:
-        async with self.services.database.transaction() as guard:
-            # Held while we send: the database frees it with the connection of a dead worker.
-            if not await mails.try_guard(guard, request.key):
+        # Held while we send: the database frees it with the connection of a dead worker.
+        async with self.services.database.alone(f"mail:{request.key}") as connection:
+            if connection is None:
                 raise TryLaterError("another attempt at this mail is under way", BUSY_PAUSE)
-            known = await self._known(request.key)
-            accepted = known is not None and (
-                known.state == mails.SENT or await self._was_accepted(known)
+            message_id = self._message_id(request)
+            intended = await self._intend(connection, request, message_id)
+            if intended is Crossed.UNKNOWN and not await self._was_accepted(message_id):
+                intended = await self._intend(connection, request, message_id, again=True)
+            if isinstance(intended, Progress):
+                return intended
+            if isinstance(intended, EmailMessage):
+                await self._hand_over(connection, request, intended)
+            async with connection.transaction() as session:
+                await mails.settle(session, request.key, mails.SENT, "accepted", request.at)
+                return await cases.refresh(session, request.case_id, request.at)
+
+    def _message_id(self, request: StepRequest) -> str:
+        name = hashlib.sha256(request.key.encode()).hexdigest()[:32]
+        return f"<{name}@{self.services.settings.mail_domain}>"
+
+    async def _intend(
+        self, connection: Connection, request: StepRequest, message_id: str, *, again: bool = False
+    ) -> EmailMessage | Progress | Crossed:
+        """Make the mail and commit its intent with the hand-over mark; the next byte is the mail's.
+
+        The settlement barrier: the customer is locked, and if the case has moved on since the mail
+        was planned (a payment that came before), there is no mail, only the new plan. A mail that
+        an earlier attempt may have handed over is left alone, unless ``again``.
+        """
+        async with connection.transaction() as session:
+            to = await mails.addressee(session, request.case_id, request.key)
+            if to.state == mails.SENT:
+                return Crossed.SENT
+            if to.state == mails.HANDING_OVER and not again:
+                return Crossed.UNKNOWN
+            progress = await cases.look(session, request.case_id, request.at)
+            plan = progress.plan
+            if (plan.mail, plan.cause) != (request.mail, request.cause):
+                return progress
+            message, document_id = await compose(session, request, to, message_id)
+            await mails.hand_over(
+                session,
+                key=request.key,
+                case_id=request.case_id,
+                kind=str(request.mail),
+                recipient=to.email,
+                subject=str(message["Subject"]),
+                message_id=message_id,
+                document_id=document_id,
+                at=request.at,
             )
-            if not accepted:
-                intended = await self._intend(request)
-                if isinstance(intended, Progress):
-                    return intended
-                await self._hand_over(*intended, request.at)
-            return await self._settle(request)
+            return message
 
-    async def _known(self, key: str) -> OutgoingMail | None:
-        async with self.services.database.transaction() as session:
-            return await mails.find(session, key)
-
-    async def _was_accepted(self, mail: OutgoingMail) -> bool:
+    async def _was_accepted(self, message_id: str) -> bool:
         """Ask after a crash in the middle of a hand-over.
 
         The embedded mailbox knows, if not now then later. Elsewhere not known counts as no: see
         above.
         """
-        if mail.state != mails.HANDING_OVER:
-            return False
-        answer = await self.services.mailer.accepted(mail.message_id)
+        answer = await self.services.mailer.accepted(message_id)
         if answer is Acceptance.UNKNOWN and self.services.settings.mailbox_dir:
             raise TryLaterError("the mailbox does not say whether it has the mail", BUSY_PAUSE)
         return answer is Acceptance.YES
 
-    async def _intend(self, request: StepRequest) -> tuple[OutgoingMail, EmailMessage] | Progress:
-        """Render the mail and write its intent, or find it, in one transaction.
-
-        The settlement barrier: the customer is locked, and if the case has moved on since the mail
-        was planned (a payment that came before), there is no mail, only the new plan.
-        """
-        domain = self.services.settings.mail_domain
-        message_id = f"<{hashlib.sha256(request.key.encode()).hexdigest()[:32]}@{domain}>"
-        async with self.services.database.transaction() as session:
-            await cases.lock_customer(session, request.case_id)
-            progress = await cases.look(session, request.case_id, request.at)
-            plan = progress.plan
-            if (plan.mail, plan.cause) != (request.mail, request.cause):
-                return progress
-            composed = await compose(session, request, message_id, request.at)
-            mail = await mails.intend(
-                session,
-                key=request.key,
-                case_id=request.case_id,
-                kind=str(request.mail),
-                recipient=composed.recipient,
-                subject=str(composed.message["Subject"]),
-                message_id=message_id,
-                document_id=composed.document_id,
-                at=request.at,
-            )
-            return mail, composed.message
-
-    async def _hand_over(self, mail: OutgoingMail, message: EmailMessage, at: datetime) -> None:
-        """Mark the hand-over, then hand over."""
-        async with self.services.database.transaction() as session:
-            await mails.mark_handing_over(session, mail.key, at)
+    async def _hand_over(
+        self, connection: Connection, request: StepRequest, message: EmailMessage
+    ) -> None:
+        """Hand over what is marked already; a definite failure takes the mark back."""
         try:
             await self.services.mailer.send(message)
         except MailRefusedError as error:
-            await self._note(mail.key, mails.FAILED, str(error), at)
+            await self._note(connection, request, mails.FAILED, str(error))
             raise NotDeliverableError(f"{str(error).capitalize()}.") from error
         except MailNotSentError as error:
-            await self._note(mail.key, mails.INTENDED, str(error), at)
+            await self._note(connection, request, mails.INTENDED, str(error))
             raise
 
-    async def _note(self, key: str, state: str, outcome: str, at: datetime) -> None:
-        async with self.services.database.transaction() as session:
-            await mails.settle(session, key, state, outcome, at)
-
-    async def _settle(self, request: StepRequest) -> Progress:
-        """Write down that the mail was accepted, and see what comes next."""
-        async with self.services.database.transaction() as session:
-            await mails.settle(session, request.key, mails.SENT, "accepted", request.at)
-            return await cases.refresh(session, request.case_id, request.at)
+    async def _note(
+        self, connection: Connection, request: StepRequest, state: str, outcome: str
+    ) -> None:
+        async with connection.transaction() as session:
+            await mails.settle(session, request.key, state, outcome, request.at)

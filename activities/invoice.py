@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio import activity
 
@@ -14,16 +13,14 @@ from activities.services import Services
 from documents.invoice import render_invoice
 from domain.calendar import due_date, local_date
 from domain.company import Company, PaymentTerms
-from domain.errors import ConflictError
 from domain.invoice import Invoice
 from domain.invoicing import build_cancellation, build_invoice
 from domain.order import CustomerKind, Order
 from domain.order_case import Step
-from models.codec import Json, load_invoice, load_order
+from models.codec import Json, load_invoice
 from models.messages import Progress, StepRequest
-from models.store import cases, company, customers, history, invoices, payments
+from models.store import cases, company, customers, history, invoices, orders, payments
 from models.store.effects import once
-from models.tables import Customer, SalesOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +82,12 @@ class InvoiceActivities:
         async with self.services.database.transaction() as session:
 
             async def record() -> Json:
-                invoice = await invoices.of_case(session, request.case_id)
-                await customers.lock(session, invoice.customer_id)
-                await invoices.set_due_date(session, invoice.id or 0, invoice.due_date)
-                text = f"Due on {invoice.due_date}"
+                await cases.lock_customer(session, request.case_id)
+                invoice_id, due = await invoices.due_date_of(session, request.case_id)
+                await invoices.set_due_date(session, invoice_id, due)
+                text = f"Due on {due}"
                 history.note(session, request.case_id, request.at, "due_date_set", text)
-                return {"due_date": invoice.due_date.isoformat()}
+                return {}
 
             await once(session, request, record)
             return await cases.refresh(session, request.case_id, request.at)
@@ -124,51 +121,44 @@ async def _render(invoice: Invoice) -> bytes:
 
 
 async def _issue(session: AsyncSession, request: StepRequest) -> Json:
-    query = select(SalesOrder).where(SalesOrder.case_id == request.case_id)
-    customer_id = (await session.exec(query)).one().customer_id
-    if customer_id is None:
-        raise ConflictError(f"The order of case {request.case_id} was not checked yet.")
-    customer = await customers.lock(session, customer_id)
-    row = (await session.exec(query.with_for_update())).one()
-    firm = await company.get(session)
-    order = load_order(row.content)
-    received = await payments.received(session, request.case_id, row.currency)
+    await cases.lock_customer(session, request.case_id)
+    found = await orders.to_invoice(session, request.case_id)
+    order, firm, received = found.order, found.company, found.received
     issue_date = local_date(request.at, firm.time_zone)
-    terms = terms_of(customer, order, firm)
-    paid_on = await payments.last_receipt_day(session, request.case_id, row.currency)
+    terms = terms_of(found.terms_days, order, firm)
     due = order.payment.due_date or due_date(issue_date, terms)
 
     def build(number: str) -> Invoice:
         return build_invoice(
             order,
             firm,
-            customer_no=customer.customer_no,
+            customer_no=found.customer_no,
             number=number,
             issue_date=issue_date,
             due_date=max(due, issue_date),
             terms=terms,
             prepaid=received,
-            paid_on=paid_on if received >= order.total > Decimal(0) else None,
-            language=customer.language if customer.language in {"de", "en"} else "",
+            paid_on=found.paid_on if received >= order.total > Decimal(0) else None,
+            language=found.language if found.language in {"de", "en"} else "",
         )
 
-    invoice = await invoices.issue(
+    await invoices.issue(
         session,
         company=firm,
         case_id=request.case_id,
-        order_id=row.id or 0,
-        customer_id=customer_id,
+        order_id=found.id,
+        customer_id=found.customer_id,
         issue_date=issue_date,
         at=request.at,
         build=build,
         render=_render,
     )
-    return {"invoice_no": invoice.invoice_no}
+    return {}
 
 
-def terms_of(customer: Customer, order: Order, company: Company) -> PaymentTerms:
+def terms_of(days: int | None, order: Order, company: Company) -> PaymentTerms:
     """Return the terms agreed with the customer, else the company's for its kind (F1)."""
-    if customer.terms_days is not None:
-        return PaymentTerms(customer.terms_days)
+    if days is not None:
+        return PaymentTerms(days)
     business = order.buyer.kind is CustomerKind.B2B
     return company.terms_b2b if business else company.terms_b2c

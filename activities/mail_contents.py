@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
 from email.message import EmailMessage
 
@@ -28,17 +27,9 @@ from domain.invoicing import document_language
 from domain.order_case import MailKind
 from models.codec import load_invoice, load_order
 from models.messages import StepRequest
-from models.store import company, customers, documents, endings, invoices, payments
-from models.tables import Customer, SalesOrder
-
-
-@dataclass(frozen=True, slots=True)
-class Composed:
-    """A mail ready to go: to whom, the message, and the stored document it brings."""
-
-    recipient: str
-    message: EmailMessage
-    document_id: int | None
+from models.store import documents, endings, invoices, payments
+from models.store.mails import Addressee
+from models.tables import SalesOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,83 +40,79 @@ class _Content:
 
 
 async def compose(
-    session: AsyncSession, request: StepRequest, message_id: str, date: datetime
-) -> Composed:
-    """Make the mail from what the database says now.
+    session: AsyncSession, request: StepRequest, to: Addressee, message_id: str
+) -> tuple[EmailMessage, int | None]:
+    """Make the mail from what the database says now; return it and the document that it brings.
 
-    Locks the customer first: a posting to that customer is seen wholly or comes later.
+    The caller holds the customer's lock: a posting to that customer is seen wholly or comes later.
     """
-    firm = await company.get(session)
-    query = select(SalesOrder).where(SalesOrder.case_id == request.case_id)
-    order_row = (await session.exec(query)).one()
-    if order_row.customer_id is None:
-        raise RefusedError(f"The order of case {request.case_id} was not checked yet.")
-    customer = await customers.lock(session, order_row.customer_id)
-    if request.mail is MailKind.INVOICE:
-        content = await _invoice(session, request, firm)
-    elif request.mail is MailKind.PAYMENT_CONFIRMATION:
-        content = await _confirmation(session, request, firm)
-    elif request.mail is MailKind.PAYMENT_RESCUE:
-        content = await _rescue(session, order_row, firm)
-    elif request.mail is MailKind.CANCELLATION:
-        content = await _cancellation(session, order_row, firm)
-    elif request.mail is MailKind.DUE_DATE_CHANGED:
-        content = await _due_date_changed(session, request, firm)
-    else:
-        raise RefusedError(f"There is no mail of the kind {request.mail}.")
+    content = await _content(session, request, to.company)
+    if not to.email:
+        raise RefusedError(
+            f"Customer {to.customer_no} of case {request.case_id} has no e-mail address."
+        )
     message = build_message(
         render_mail(content.context),
-        sender=firm.email,
-        sender_name=firm.name,
-        to=_recipient(customer, request),
+        sender=to.company.email,
+        sender_name=to.company.name,
+        to=to.email,
         message_id=message_id,
         case_id=request.case_id,
-        date=date,
+        date=request.at,
         attachments=content.attachments,
     )
-    return Composed(customer.email, message, content.document_id)
+    return message, content.document_id
 
 
-def _recipient(customer: Customer, request: StepRequest) -> str:
-    if not customer.email:
-        raise RefusedError(
-            f"Customer {customer.customer_no} of case {request.case_id} has no e-mail address."
-        )
-    return customer.email
+async def _content(session: AsyncSession, request: StepRequest, firm: Company) -> _Content:
+    if request.mail is MailKind.INVOICE:
+        return await _invoice(session, request, firm)
+    if request.mail is MailKind.PAYMENT_CONFIRMATION:
+        return await _confirmation(session, request, firm)
+    if request.mail is MailKind.PAYMENT_RESCUE:
+        return await _rescue(session, request, firm)
+    if request.mail is MailKind.CANCELLATION:
+        return await _cancellation(session, request, firm)
+    if request.mail is MailKind.DUE_DATE_CHANGED:
+        return await _due_date_changed(session, request, firm)
+    raise RefusedError(f"There is no mail of the kind {request.mail}.")
+
+
+async def _order(session: AsyncSession, case_id: str) -> SalesOrder:
+    query = select(SalesOrder).where(SalesOrder.case_id == case_id)
+    return (await session.exec(query)).one()
 
 
 async def _invoice(session: AsyncSession, request: StepRequest, firm: Company) -> _Content:
-    row = await invoices.of_case(session, request.case_id)
-    document = await documents.get(session, row.document_id)
+    made = await invoices.with_document(session, request.case_id)
     return _Content(
-        InvoiceMail(firm, load_invoice(row.content)),
-        (Attachment(document.filename, document.content, document.media_type),),
-        row.document_id,
+        InvoiceMail(firm, made.invoice),
+        (Attachment(made.filename, made.pdf, made.media_type),),
+        made.document_id,
     )
 
 
 async def _confirmation(session: AsyncSession, request: StepRequest, firm: Company) -> _Content:
-    row = await invoices.of_case(session, request.case_id)
-    invoice = load_invoice(row.content)
-    payment = await payments.get(session, int(request.cause.removeprefix("payment-")))
-    item = await invoices.open_item(session, row.id or 0)
+    payment_id = int(request.cause.removeprefix("payment-"))
+    paid = await payments.with_invoice(session, payment_id, request.case_id)
     return _Content(
         PaymentConfirmationMail(
             company=firm,
-            reader=Reader.of_invoice(invoice),
-            invoice_no=row.invoice_no,
-            order_no=invoice.order_reference,
-            amount=payment.amount,
-            currency=payment.currency,
-            received_on=payment.valid_on,
-            reference=payment.transaction_id,
-            still_open=item.open_amount,
-            surplus=payment.unallocated,
+            reader=Reader.of_invoice(paid.invoice),
+            invoice_no=paid.invoice.number,
+            order_no=paid.invoice.order_reference,
+            amount=paid.payment.amount,
+            currency=paid.payment.currency,
+            received_on=paid.payment.valid_on,
+            reference=paid.payment.transaction_id,
+            still_open=paid.still_open,
+            surplus=paid.payment.unallocated,
         )
     )
 
 
-async def _cancellation(session: AsyncSession, row: SalesOrder, firm: Company) -> _Content:
+async def _cancellation(session: AsyncSession, request: StepRequest, firm: Company) -> _Content:
+    row = await _order(session, request.case_id)
     order = load_order(row.content)
     received = await payments.received(session, row.case_id, row.currency)
     cancelled = await invoices.cancellation_of(session, row.case_id)
@@ -166,7 +153,8 @@ async def _due_date_changed(session: AsyncSession, request: StepRequest, firm: C
     )
 
 
-async def _rescue(session: AsyncSession, row: SalesOrder, firm: Company) -> _Content:
+async def _rescue(session: AsyncSession, request: StepRequest, firm: Company) -> _Content:
+    row = await _order(session, request.case_id)
     order = load_order(row.content)
     received = await payments.received(session, row.case_id, row.currency)
     return _Content(

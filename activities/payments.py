@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio import activity
 
 from activities.services import Services
 from models.codec import Json
 from models.messages import Progress, StepRequest
-from models.store import cases, customers, history, payments
+from models.store import cases, history, payments
 from models.store.effects import once
-from models.tables import SalesOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +40,12 @@ class PaymentActivities:
 
 async def _match(session: AsyncSession, request: StepRequest) -> Json:
     payment_id = int(request.cause.removeprefix("payment-"))
-    query = select(SalesOrder.customer_id).where(SalesOrder.case_id == request.case_id)
-    customer_id = (await session.exec(query)).one()
-    if customer_id is not None:
-        await customers.lock(session, customer_id)
-    payment = await payments.lock(session, payment_id)
-    settled = await payments.allocate(session, payment, request.case_id, request.at)
+    await cases.lock_customer(session, request.case_id)
+    payment, settled = await payments.reconcile(session, payment_id, request.case_id, request.at)
     words = (
         f"{settled:.2f} {payment.currency} settle the invoice"
         if settled
         else f"{payment.amount:.2f} {payment.currency} stay on account: nothing to settle with them"
     )
     history.note(session, request.case_id, request.at, "payment_matched", words, payment=payment_id)
-    return {"settled": str(settled)}
+    return {}

@@ -42,11 +42,10 @@ class TaskActivities:
 
 
 async def _create(session: AsyncSession, request: StepRequest) -> Json:
-    case = await cases.standing(session, request.case_id)
-    today = await cases.today(session, request.case_id, request.at)
+    case, today = await cases.standing_on(session, request.case_id, request.at)
     firm = await company.get(session)
     team, title, description, due = _words(request, case, today)
-    task_id = await tasks.create(
+    await tasks.create(
         session,
         key=request.key,
         kind=str(request.task),
@@ -58,7 +57,7 @@ async def _create(session: AsyncSession, request: StepRequest) -> Json:
         at=request.at,
         context=_context(request, case),
     )
-    return {"task_id": task_id}
+    return {}
 
 
 def _words(request: StepRequest, case: Standing, today: date) -> tuple[str, str, str, date]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -31,6 +32,11 @@ def load_order(value: Json) -> Order:
     return _ORDER.validate_python(value)
 
 
+def read_order(text: str) -> Order:
+    """Read an order as the database has it."""
+    return _ORDER.validate_json(text)
+
+
 def dump_invoice(invoice: Invoice) -> Json:
     """Return the invoice as JSON values."""
     value: Json = _INVOICE.dump_python(invoice, mode="json")
@@ -42,6 +48,11 @@ def load_invoice(value: Json) -> Invoice:
     return _INVOICE.validate_python(value)
 
 
+def read_invoice(text: str) -> Invoice:
+    """Read an invoice as the database has it."""
+    return _INVOICE.validate_json(text)
+
+
 def dump_company(company: Company) -> Json:
     """Return the company's profile as JSON values."""
     value: Json = _COMPANY.dump_python(company, mode="json")
@@ -51,6 +62,12 @@ def dump_company(company: Company) -> Json:
 def load_company(value: Any) -> Company:  # noqa: ANN401 - unchecked input is the point
     """Read a company's profile; pydantic's ValidationError lists every wrong field."""
     return _COMPANY.validate_python(value)
+
+
+@lru_cache(maxsize=4)
+def read_company(text: str) -> Company:
+    """Read a company's profile as the database has it: the same text is read once."""
+    return _COMPANY.validate_json(text)
 
 
 def dump_address(address: Address) -> Json:

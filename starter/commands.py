@@ -118,5 +118,5 @@ async def _carry_out(
             await outbox.hurry(session, row_id, now())
         return Done(case_id, known=False, effective=False)
     async with services.database.transaction() as session:
-        await outbox.mark_delivered(session, row_id, now())
+        await outbox.mark_delivered(session, [row_id], now())
     return Done(case_id, known=False, effective=True)

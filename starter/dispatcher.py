@@ -23,8 +23,9 @@ from models.messages import CaseStart, Command, Message, OrderChanged, PaymentRe
 from models.settings import Settings
 from models.store import orders, outbox
 from models.store.database import Database
-from models.tables import Outbox
+from models.store.outbox import Leased
 from starter.logs import configure_logs
+from starter.loop import run
 from starter.stack.heartbeat import beat
 from starter.temporal import connect, start_case
 
@@ -73,29 +74,31 @@ class Dispatcher:
         """Deliver what is due, once; return how many rows were taken."""
         async with self.database.transaction() as session:
             rows = await outbox.lease(session, self.clock(), BATCH, LEASE)
-            starts = await orders.case_starts(session, {row.case_id for row in rows})
-        await asyncio.gather(*(self._deliver(row, starts[row.case_id]) for row in rows))
+        told = await asyncio.gather(*(self._deliver(row) for row in rows))
+        if delivered := [row.id for row, known in zip(rows, told, strict=True) if known]:
+            async with self.database.transaction() as session:
+                await outbox.mark_delivered(session, delivered, self.clock())
         return len(rows)
 
-    async def _deliver(self, row: Outbox, start: CaseStart) -> None:
+    async def _deliver(self, row: Leased) -> bool:
+        """Tell the workflow; False if it has to be tried again later."""
         try:
-            await self._tell(row, start)
+            await self._tell(row)
         except (RPCError, OSError, TimeoutError) as error:
             pause = min(timedelta(seconds=2**row.attempts), LONGEST_PAUSE)
             log.warning("not delivered", case=row.case_id, signal=row.signal, error=str(error))
             async with self.database.transaction() as session:
-                await outbox.postpone(session, row.id or 0, self.clock() + pause, str(error))
-            return
-        async with self.database.transaction() as session:
-            await outbox.mark_delivered(session, row.id or 0, self.clock())
+                await outbox.postpone(session, row.id, self.clock() + pause, str(error))
+            return False
+        return True
 
-    async def _tell(self, row: Outbox, start: CaseStart) -> None:
+    async def _tell(self, row: Leased) -> None:
         if row.signal == outbox.START:
             with contextlib.suppress(WorkflowAlreadyStartedError):
-                await self._start(start, again=False)
+                await self._start(row.start, again=False)
             return
         message = MESSAGES[row.signal].model_validate(row.payload)
-        await self._start(start, again=True, signal=(row.signal, message))
+        await self._start(row.start, again=True, signal=(row.signal, message))
 
     async def _start(
         self, start: CaseStart, *, again: bool, signal: tuple[str, Message] | None = None
@@ -171,4 +174,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())

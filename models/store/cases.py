@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import RowMapping, text, update
+from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -24,59 +23,82 @@ from domain.order_case import (
     payment_status,
 )
 from models.messages import Progress
-from models.store import customers
-from models.tables import CaseFile, Customer, SalesOrder
+from models.store.sql import Row, Statement
+from models.tables import CaseFile, Customer
 
-_FACTS = text(r"""
+# Each table is read once, by its index, and gives exactly one row: the plan stays the same however
+# much there is.
+_FACTS = Statement(r"""
 select o.revision, o.checked_revision, o.hold_reason, o.currency, o.total,
        o.content -> 'payment' ->> 'status' as payment_status,
-       (o.content ->> 'cancelled')::boolean as cancelled_in_shop,
+       cast(o.content ->> 'cancelled' as boolean) as cancelled_in_shop,
        f.closed_as, f.overdue_noted, f.cancel_reason is not null as cancelling,
        coalesce(c.customer_no, '') as customer_no,
        i.id as invoice_id, coalesce(i.invoice_no, '') as invoice_no,
-       coalesce(i.paid_at_issue, false) as paid_at_issue,
+       coalesce(i.paid_at_issue, false) as paid_at_issue, x.id is not null as invoice_cancelled,
        t.due_date, coalesce(t.open_amount, 0) as amount_due,
-       coalesce((select a.status from approval a where a.case_id = f.id
-                 and a.step = 'accept_order' order by a.id desc limit 1), '') as approval,
-       coalesce((select a.status from approval a where a.case_id = f.id
-                 and a.step = 'write_off' order by a.id desc limit 1), '') as write_off,
-       exists (select from approval a where a.case_id = f.id
-               and a.status = 'pending') as asks,
-       (select count(*) from case_exception e where e.case_id = f.id
-        and e.resolved_at is null and e.kind <> 'step_failed') as problems,
-       array(select e.field from case_exception e where e.case_id = f.id
-             and e.resolved_at is null and e.kind = 'step_failed' order by e.id) as failed_steps,
-       exists (select from invoice x where x.case_id = f.id
-               and x.type = '384') as invoice_cancelled,
+       approvals.*, exceptions.*, mails.*, tasks.*, payments.*,
        exists (select from journal_entry j where j.case_id = f.id
                and j.kind = 'written_off') as written_off,
        (select max(d.id) from due_date_change d where d.case_id = f.id and not exists (
           select from outgoing_mail m where m.state = 'sent'
           and m.key = f.id || '\:send_email.due_date_changed\:extension-' || d.id)) as extension,
-       exists (select from task k where k.case_id = f.id and k.status = 'open'
-               and k.kind <> 'refund') as open_tasks,
-       array(select m.kind from outgoing_mail m
-             where m.case_id = f.id and m.state = 'sent') as mailed,
-       exists (select from outgoing_mail m where m.case_id = f.id
-               and m.state in ('sent', 'handing_over')) as told,
-       array(select k.kind || ':' || coalesce(k.context ->> 'payment_id', '')
-             from task k where k.case_id = f.id) as tasks,
-       coalesce((select sum(p.amount) from payment p
-                 where p.case_id = f.id and p.currency = o.currency), 0) as received,
-       array(select p.id from payment p where p.case_id = f.id
-             and p.reconciled_at is null order by p.id) as unreconciled,
-       array(select p.id from payment p where p.case_id = f.id and p.unallocated > 0
-             and p.reconciled_at is not null order by p.id) as left_over,
        (select al.payment_id from allocation al where al.invoice_id = i.id
         order by al.id desc limit 1) as last_payment,
-       y.profile ->> 'time_zone' as time_zone
+       (select profile ->> 'time_zone' from company) as time_zone
 from case_file f
 join sales_order o on o.id = f.order_id
 left join customer c on c.id = o.customer_id
 left join invoice i on i.order_id = o.id and i.type = '380'
+left join invoice x on x.order_id = o.id and x.type = '384'
 left join open_item t on t.invoice_id = i.id
-left join company y on true
+cross join lateral (
+  select coalesce((array_agg(status order by id desc)
+                   filter (where step = 'accept_order'))[1], '') as approval,
+         coalesce((array_agg(status order by id desc)
+                   filter (where step = 'write_off'))[1], '') as write_off,
+         coalesce(bool_or(status = 'pending'), false) as asks
+  from approval where case_id = f.id) approvals
+cross join lateral (
+  select count(*) filter (where kind <> 'step_failed') as problems,
+         coalesce(array_agg(field order by id) filter (where kind = 'step_failed'),
+                  '{}') as failed_steps
+  from case_exception where case_id = f.id and resolved_at is null) exceptions
+cross join lateral (
+  select coalesce(array_agg(kind) filter (where state = 'sent'), '{}') as mailed,
+         coalesce(bool_or(state in ('sent', 'handing_over')), false) as told
+  from outgoing_mail where case_id = f.id) mails
+cross join lateral (
+  select coalesce(bool_or(status = 'open' and kind <> 'refund'), false) as open_tasks,
+         coalesce(array_agg(kind || '\:' || coalesce(context ->> 'payment_id', '')),
+                  '{}') as tasks
+  from task where case_id = f.id) tasks
+cross join lateral (
+  select coalesce(sum(amount) filter (where currency = o.currency), 0) as received,
+         coalesce(array_agg(id order by id) filter (where reconciled_at is null),
+                  '{}') as unreconciled,
+         coalesce(array_agg(id order by id)
+                  filter (where unallocated > 0 and reconciled_at is not null),
+                  '{}') as left_over
+  from payment where case_id = f.id) payments
 where f.id = :case_id
+""")
+
+
+_PROJECTION = Statement("""
+update case_file set invoice_no = :invoice_no, status = :status, payment_status = :payment_status,
+  fulfilment_status = :fulfilment_status, return_status = :return_status,
+  accounting_status = :accounting_status, amount_due = :amount_due, currency = :currency,
+  due_date = :due_date, next_step = :next_step, next_step_at = :next_step_at, why = :why,
+  waiting_for = :waiting_for, needs_attention = :needs_attention, updated_at = :at
+where id = :case_id
+""")
+_CLOSE = Statement("""
+update case_file set closed_at = :at, closed_as = :status where id = :case_id and closed_at is null
+""")
+_LOCK_CUSTOMER = Statement("""
+select id from customer
+where id = (select customer_id from sales_order where case_id = :case_id) for update
 """)
 
 
@@ -103,23 +125,29 @@ async def standing(session: AsyncSession, case_id: str) -> Standing:
     return _standing(await _facts(session, case_id))
 
 
+async def standing_on(session: AsyncSession, case_id: str, at: datetime) -> tuple[Standing, date]:
+    """Return the facts of a case, and the local day at the company at that instant."""
+    facts = await _facts(session, case_id)
+    return _standing(facts), _day(facts, at)
+
+
 async def today(session: AsyncSession, case_id: str, at: datetime) -> date:
     """Return the local day at the company at that instant."""
-    facts = await _facts(session, case_id)
+    return _day(await _facts(session, case_id), at)
+
+
+def _day(facts: Row, at: datetime) -> date:
     return at.astimezone(ZoneInfo(facts["time_zone"] or "UTC")).date()
 
 
-async def _facts(session: AsyncSession, case_id: str) -> RowMapping:
-    await session.flush()
-    connection = await session.connection()
-    found = await connection.execute(_FACTS, {"case_id": case_id})
-    row = found.mappings().one_or_none()
+async def _facts(session: AsyncSession, case_id: str) -> Row:
+    row = await _FACTS.row(session, case_id=case_id)
     if row is None:
         raise NotFoundError(f"There is no case {case_id}.")
     return row
 
 
-def _standing(facts: RowMapping) -> Standing:
+def _standing(facts: Row) -> Standing:
     mailed, tasks = set(facts["mailed"]), set(facts["tasks"])
     asked = ["refund"] if facts["cancelling"] else ["refund", "payment_on_account"]
     kinds = {task.split(":")[0] for task in tasks}
@@ -189,41 +217,35 @@ def _progress(case: Standing, plan: Plan, zone: ZoneInfo) -> Progress:
 
 async def _project(session: AsyncSession, case_id: str, progress: Progress, at: datetime) -> None:
     plan = progress.plan
-    values: dict[str, Any] = {
-        "invoice_no": progress.invoice_no or None,
-        "status": plan.status.value,
-        "payment_status": progress.payment_status,
-        "fulfilment_status": progress.fulfilment_status,
-        "return_status": progress.return_status,
-        "accounting_status": progress.accounting_status,
-        "amount_due": progress.amount_due,
-        "currency": progress.currency,
-        "due_date": progress.due_date,
-        "next_step": plan.next_step,
-        "next_step_at": progress.wake_at,
-        "why": plan.why,
-        "waiting_for": plan.waiting_for.value,
-        "needs_attention": plan.attention,
-        "updated_at": at,
-    }
-    await session.exec(update(CaseFile).where(col(CaseFile.id) == case_id).values(**values))
+    await _PROJECTION.run(
+        session,
+        case_id=case_id,
+        invoice_no=progress.invoice_no or None,
+        status=plan.status,
+        payment_status=progress.payment_status,
+        fulfilment_status=progress.fulfilment_status,
+        return_status=progress.return_status,
+        accounting_status=progress.accounting_status,
+        amount_due=progress.amount_due,
+        currency=progress.currency,
+        due_date=progress.due_date,
+        next_step=plan.next_step,
+        next_step_at=progress.wake_at,
+        why=plan.why,
+        waiting_for=plan.waiting_for,
+        needs_attention=plan.attention,
+        at=at,
+    )
 
 
 async def close(session: AsyncSession, case_id: str, status: Status, at: datetime) -> None:
     """Close the case; it comes back by itself if a later fact concerns it."""
-    await session.exec(
-        update(CaseFile)
-        .where(col(CaseFile.id) == case_id, col(CaseFile.closed_at).is_(None))
-        .values(closed_at=at, closed_as=status.value)
-    )
+    await _CLOSE.run(session, case_id=case_id, status=status, at=at)
 
 
 async def lock_customer(session: AsyncSession, case_id: str) -> None:
     """Lock the case's customer, if it has one: no posting crosses what follows."""
-    query = select(SalesOrder.customer_id).where(SalesOrder.case_id == case_id)
-    customer_id = (await session.exec(query)).one_or_none()
-    if customer_id is not None:
-        await customers.lock(session, customer_id)
+    await _LOCK_CUSTOMER.run(session, case_id=case_id)
 
 
 async def request_cancellation(session: AsyncSession, case_id: str, reason: str) -> None:

@@ -5,27 +5,33 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.company import Company
 from domain.errors import RefusedError
-from models.codec import dump_company, load_company
+from models.codec import dump_company, read_company
+from models.store.sql import Statement
 from models.tables import CompanyRow
+
+_PROFILE = Statement("select cast(profile as text) from company")
 
 
 async def find(session: AsyncSession) -> Company | None:
     """Return the company, or None where none is set."""
-    row = (await session.exec(select(CompanyRow))).one_or_none()
-    return load_company(row.profile) if row else None
+    profile = await _PROFILE.value(session)
+    return read_company(profile) if profile else None
 
 
 async def get(session: AsyncSession) -> Company:
     """Return the company; RefusedError where none is set."""
-    company = await find(session)
-    if company is None:
+    return of(await _PROFILE.value(session))
+
+
+def of(profile: str | None) -> Company:
+    """Return the company whose profile was read; RefusedError where there is none."""
+    if profile is None:
         raise RefusedError("No company is set yet. Set it with `zahltag company set FILE`.")
-    return company
+    return read_company(profile)
 
 
 async def put(session: AsyncSession, company: Company, *, at: datetime, by: str) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func
-from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -13,15 +12,55 @@ from domain.errors import NotFoundError
 from domain.invoicing import document_language
 from domain.order import Order
 from models.codec import dump_address
-from models.tables import Customer, CustomerIdentity
+from models.store.sql import Statement
+from models.tables import Customer
 
-_NUMBERS = "customer_number"
+_HOLD = Statement("select from customer where id = :id for update")
+_ENTER = Statement("""
+select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(cast(:names as text[])) as name
+""")
+# The newest data is taken over; what the order does not say stays.
+_RECOGNISE = Statement("""
+with identity as (select kind, value, n
+    from unnest(cast(:kinds as text[]), cast(:identities as text[])) with ordinality
+      as given (kind, value, n)),
+  known as (select i.customer_id from customer_identity i join identity using (kind, value)
+    order by n limit 1),
+  seen as (update customer c set kind = :kind, name = :name,
+      email = coalesce(nullif(:email, ''), c.email), phone = coalesce(nullif(:phone, ''), c.phone),
+      vat_id = coalesce(nullif(:vat_id, ''), c.vat_id),
+      language = coalesce(nullif(:language, ''), nullif(c.language, ''), :document_language),
+      address = :address, updated_at = :at
+    from known where c.id = known.customer_id returning c.id, c.customer_no),
+  fresh as (insert into customer (customer_no, kind, name, email, phone, vat_id, language, address,
+      created_at, updated_at)
+    select 'K' || nextval('customer_number'), :kind, :name, :email, :phone, :vat_id,
+      coalesce(nullif(:language, ''), :document_language), :address, :at, :at
+    where not exists (select from known) returning id, customer_no),
+  who as (select * from seen union all select * from fresh),
+  kept as (insert into customer_identity (kind, value, customer_id)
+    select identity.kind, identity.value, who.id from identity, who on conflict do nothing)
+select id, customer_no from who
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """The customer of an order."""
+
+    id: int
+    customer_no: str
 
 
 async def lock(session: AsyncSession, customer_id: int) -> Customer:
     """Lock the customer's row until the transaction ends (the settlement barrier) and return it."""
     query = select(Customer).where(Customer.id == customer_id).with_for_update()
     return (await session.exec(query)).one()
+
+
+async def hold(session: AsyncSession, customer_id: int) -> None:
+    """Take the same lock without reading the customer."""
+    await _HOLD.run(session, id=customer_id)
 
 
 async def get(session: AsyncSession, customer_no: str) -> Customer:
@@ -38,25 +77,31 @@ async def list_all(session: AsyncSession) -> list[Customer]:
     return list(await session.exec(select(Customer).order_by(col(Customer.customer_no))))
 
 
-async def recognise(session: AsyncSession, order: Order, at: datetime) -> Customer:
+async def recognise(session: AsyncSession, order: Order, at: datetime) -> Recognised:
     """Return the order's customer, locked and up to date; a new one gets a number.
 
     A customer is known by the shop's customer id, else by e-mail. Two that turn out to be one are
     merged by a person, never here. One order after the other may enter for one identity.
     """
-    identities = _identities(order)
-    for kind, value in identities:
-        await session.exec(
-            select(func.pg_advisory_xact_lock(func.hashtextextended(f"{kind}:{value}", 0)))
-        )
-    known = await _find(session, identities)
-    customer = await (_update if known else _create)(session, known, order, at)
-    await session.exec(
-        insert(CustomerIdentity)
-        .values([{"kind": k, "value": v, "customer_id": customer.id} for k, v in identities])
-        .on_conflict_do_nothing()
+    kinds, values = zip(*_identities(order), strict=True)
+    buyer, billing = order.buyer, order.billing
+    # Seen by the next statement: whoever entered for the same identity while we waited.
+    await _ENTER.run(session, names=[f"{k}:{v}" for k, v in zip(kinds, values, strict=True)])
+    row = await _RECOGNISE.one(
+        session,
+        kinds=kinds,
+        identities=values,
+        kind=buyer.kind,
+        name=billing.company or buyer.company or billing.name or buyer.name,
+        email=buyer.email,
+        phone=buyer.phone,
+        vat_id=buyer.vat_id,
+        language=buyer.language,
+        document_language=document_language(order),
+        address=dump_address(billing),
+        at=at,
     )
-    return customer
+    return Recognised(row["id"], row["customer_no"])
 
 
 def _identities(order: Order) -> list[tuple[str, str]]:
@@ -66,63 +111,6 @@ def _identities(order: Order) -> list[tuple[str, str]]:
     if order.buyer.email:
         found.append(("email", order.buyer.email.casefold()))
     return found or [("order", f"{order.channel}:{order.order_no}")]
-
-
-async def _find(session: AsyncSession, identities: list[tuple[str, str]]) -> int | None:
-    for kind, value in identities:  # in this order: the shop's own id wins over the e-mail
-        query = select(CustomerIdentity.customer_id).where(
-            CustomerIdentity.kind == kind, CustomerIdentity.value == value
-        )
-        found = (await session.exec(query)).one_or_none()
-        if found is not None:
-            return found
-    return None
-
-
-async def _create(
-    session: AsyncSession,
-    _known: int | None,
-    order: Order,
-    at: datetime,
-) -> Customer:
-    number = (await session.exec(select(func.nextval(_NUMBERS)))).one()
-    customer = Customer(
-        customer_no=f"K{number}",
-        address={},
-        kind=order.buyer.kind,
-        name="",
-        created_at=at,
-        updated_at=at,
-    )
-    _fill(customer, order, at)
-    session.add(customer)
-    await session.flush()
-    return customer
-
-
-async def _update(
-    session: AsyncSession,
-    known: int | None,
-    order: Order,
-    at: datetime,
-) -> Customer:
-    customer = await lock(session, known or 0)
-    _fill(customer, order, at)
-    await session.flush()
-    return customer
-
-
-def _fill(customer: Customer, order: Order, at: datetime) -> None:
-    """Take the newest data over; what the order does not say stays."""
-    buyer, billing = order.buyer, order.billing
-    customer.kind = buyer.kind.value
-    customer.name = billing.company or buyer.company or billing.name or buyer.name
-    customer.email = buyer.email or customer.email
-    customer.phone = buyer.phone or customer.phone
-    customer.vat_id = buyer.vat_id or customer.vat_id
-    customer.language = buyer.language or customer.language or document_language(order)
-    customer.address = dump_address(billing)
-    customer.updated_at = at
 
 
 async def set_terms(session: AsyncSession, customer_no: str, days: int | None) -> None:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.errors import RefusedError
 from models.settings import Settings
+from models.store import sql
+
+# A statement is planned once per connection: its plan never depends on the values here, and
+# planning the facts of a case anew takes ten times as long as reading them.
+_SERVER_SETTINGS = {"plan_cache_mode": "force_generic_plan"}
+_LOCK = "select pg_try_advisory_lock(hashtextextended($1, 0))"
+_UNLOCK = "select pg_advisory_unlock(hashtextextended($1, 0))"
 
 
 def async_url(url: str) -> str:
@@ -23,11 +34,53 @@ def async_url(url: str) -> str:
     return f"postgresql+asyncpg://{rest}"
 
 
+class Connection:
+    """One connection of the pool; ``transaction`` is the only way to use it."""
+
+    def __init__(self, shared: AsyncConnection, driver: asyncpg.Connection) -> None:
+        self._shared = shared
+        self._driver = driver
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Run a block in one transaction: committed at its end, rolled back by an error.
+
+        The transaction is the driver's, so that statements can run without the ORM; the session
+        joins it. ConnectionError where the database went away.
+        """
+        try:
+            async with (
+                self._driver.transaction(),
+                AsyncSession(self._shared, expire_on_commit=False) as session,
+            ):
+                sql.use(session, self._driver)
+                yield session
+                await sql.finish(session)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if self._driver.is_closed():
+                raise ConnectionError("the database went away") from error
+            raise
+
+    async def try_lock(self, name: str) -> bool:
+        """Take a lock that outlives transactions, unless another connection has it."""
+        return bool(await self._driver.fetchval(_LOCK, name))
+
+    async def unlock(self, name: str) -> None:
+        """Give the lock back; a connection that cannot is dropped, and its locks with it."""
+        try:
+            await self._driver.execute(_UNLOCK, name)
+        except BaseException:
+            self._driver.terminate()
+            raise
+
+
 class Database:
     """A pool of connections; ``transaction`` is the only way to use one."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        self._plain = engine.execution_options(isolation_level="AUTOCOMMIT")
+        event.listen(engine.sync_engine, "checkout", _refuse_closed)
 
     @classmethod
     def connect(cls, settings: Settings) -> Database:
@@ -38,17 +91,54 @@ class Database:
                 url,
                 pool_size=settings.database_pool,
                 max_overflow=0,
+                pool_use_lifo=True,  # few connections that know their statements, not many
                 hide_parameters=True,  # error texts end up in logs and histories
-                connect_args={"timeout": 10, "command_timeout": 60},
+                connect_args={
+                    "timeout": 10,
+                    "command_timeout": 60,
+                    "server_settings": _SERVER_SETTINGS,
+                },
             )
         )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """Run a block in one transaction: committed at its end, rolled back by an error."""
-        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+        async with self._connection() as connection, connection.transaction() as session:
             yield session
+
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[Connection | None]:
+        """Give a connection to whoever has that name alone, for any number of transactions.
+
+        None where somebody else has it. Whatever happens, the name is free again afterwards: the
+        database frees it with the connection of a dead worker.
+        """
+        async with self._connection() as connection:
+            if not await connection.try_lock(name):
+                yield None
+                return
+            try:
+                yield connection
+            finally:
+                await connection.unlock(name)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        async with self._plain.connect() as shared:
+            driver: asyncpg.Connection = (await shared.get_raw_connection()).driver_connection
+            try:
+                yield Connection(shared, driver)
+            finally:
+                if driver.is_in_transaction():  # its end was broken off: nobody may inherit it
+                    driver.terminate()
 
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+
+
+def _refuse_closed(adapted: Any, _record: Any, _proxy: Any) -> None:  # noqa: ANN401
+    """Let the pool open another connection where the server has closed this one meanwhile."""
+    if adapted.driver_connection.is_closed():
+        raise DisconnectionError

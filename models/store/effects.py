@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from sqlalchemy import update
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.errors import ConflictError
 from models.codec import Json, digest
 from models.messages import StepRequest
-from models.tables import Effect
+from models.store.sql import Statement
+
+_TAKE = Statement("""
+insert into effect (key, case_id, step, request_sha256, result, done_at)
+  values (:key, :case_id, :step, :asked, '{}', :at) on conflict do nothing returning key
+""")
+_STORED = Statement("select request_sha256, result from effect where key = :key")
+_KEEP = Statement("update effect set result = :result where key = :key")
 
 
 async def once(
@@ -24,29 +28,23 @@ async def once(
     another request is a ConflictError: it would mean that two effects share a name.
     """
     asked = _fingerprint(request)
-    statement = (
-        insert(Effect)
-        .values(
-            key=request.key,
-            case_id=request.case_id,
-            step=request.key.split(":")[1],
-            request_sha256=asked,
-            result={},
-            done_at=request.at,
-        )
-        .on_conflict_do_nothing()
-        .returning(col(Effect.key))
+    taken = await _TAKE.value(
+        session,
+        key=request.key,
+        case_id=request.case_id,
+        step=request.key.split(":")[1],
+        asked=asked,
+        at=request.at,
     )
-    if (await session.exec(statement)).scalar_one_or_none() is None:
-        stored = (await session.exec(select(Effect).where(Effect.key == request.key))).one()
-        if stored.request_sha256 != asked:
+    if taken is None:
+        stored = await _STORED.one(session, key=request.key)
+        if stored["request_sha256"] != asked:
             raise ConflictError(f"The effect {request.key} was asked for with other content.")
-        return stored.result
+        kept: Json = stored["result"]
+        return kept
     result = await effect()
     if result:
-        await session.exec(
-            update(Effect).where(col(Effect.key) == request.key).values(result=result)
-        )
+        await _KEEP.run(session, key=request.key, result=result)
     return result
 
 

@@ -2,23 +2,68 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import update
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, select
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.company import Company
 from domain.errors import NotFoundError
 from domain.invoice import DocumentType, Invoice
 from domain.write_off import vat_shares
-from models.codec import dump_invoice, load_invoice
-from models.store import documents, history, ledger
+from models.codec import dump_invoice, load_invoice, read_invoice
+from models.store import history, ledger
 from models.store.ledger import Account, EntryKind, Line
-from models.tables import InvoiceCounter, InvoiceRow, OpenItem
+from models.store.sql import Statement
+from models.tables import InvoiceRow, OpenItem
+
+_NUMBER = Statement("""
+insert into invoice_counter as c (series, year, last) values (:series, :year, :first)
+on conflict (series, year) do update set last = c.last + 1 returning last
+""")
+# The document, the invoice and, where something is owed on it, its open item.
+_STORE = Statement("""
+with d as (insert into document (kind, filename, media_type, sha256, content, created_at)
+    values ('invoice', :filename, 'application/pdf', :sha256, :pdf, :at) returning id),
+  i as (insert into invoice (invoice_no, series, year, number, type, case_id, order_id, customer_id,
+      issue_date, due_date, currency, net, tax, charged, paid_at_issue, content, document_id,
+      created_at)
+    select :invoice_no, :series, :year, :number, :type, :case_id, :order_id, :customer_id,
+      :issue_date, :due_date, :currency, :net, :tax, :charged, :paid_at_issue, :content, d.id, :at
+    from d returning *),
+  t as (insert into open_item (invoice_id, invoice_no, case_id, customer_id, currency, amount,
+      open_amount)
+    select i.id, i.invoice_no, i.case_id, i.customer_id, i.currency, i.charged, i.charged
+    from i where cast(:owed as boolean))
+select id from i
+""")
+_SET_WITH_DOCUMENT = Statement("""
+select cast(i.content as text) as content, i.document_id, d.filename, d.media_type, d.content as pdf
+from invoice i join document d on d.id = i.document_id where i.case_id = :case_id and i.type = '380'
+""")
+_DUE_DATE = Statement("update open_item set due_date = :due_date where invoice_id = :invoice_id")
+_WITH_DOCUMENT = Statement("""
+select cast(i.content as text) as content, i.document_id, d.filename, d.media_type, d.content as pdf
+from invoice i join document d on d.id = i.document_id where i.case_id = :case_id and i.type = '380'
+""")
+_SET_DUE_DATE = Statement("""
+update open_item set due_date = :due_date where invoice_id = :invoice_id
+""")
+_DUE_DATE = Statement("select id, due_date from invoice where case_id = :case_id and type = '380'")
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """An invoice or cancellation that was just issued."""
+
+    id: int
+    invoice_no: str
+    case_id: str
+    customer_id: int
 
 
 async def next_number(session: AsyncSession, company: Company, year: int) -> int:
@@ -27,16 +72,9 @@ async def next_number(session: AsyncSession, company: Company, year: int) -> int
     What fails rolls the number back, so the series has no gap (par. 14 (4) no. 4 UStG asks for
     unique and sequential numbers). Lock it last: everybody who invoices waits for it.
     """
-    series, first = company.invoice_series, company.first_invoice_number
-    statement = (
-        insert(InvoiceCounter)
-        .values(series=series, year=year, last=first)
-        .on_conflict_do_update(
-            index_elements=["series", "year"], set_={"last": InvoiceCounter.last + 1}
-        )
-        .returning(col(InvoiceCounter.last))
+    number: int = await _NUMBER.value(
+        session, series=company.invoice_series, year=year, first=company.first_invoice_number
     )
-    number: int = (await session.exec(statement)).scalar_one()
     return number
 
 
@@ -57,7 +95,7 @@ async def issue(
     build: Callable[[str], Invoice],
     render: Callable[[Invoice], Awaitable[bytes]],
     cancels: InvoiceRow | None = None,
-) -> InvoiceRow:
+) -> Issued:
     """Number, render, store and book an invoice, or the cancellation of one, in one transaction.
 
     The caller holds the customer's lock. ``build`` makes the invoice for a number, ``render`` its
@@ -66,20 +104,17 @@ async def issue(
     number = await next_number(session, company, issue_date.year)
     invoice_no = number_text(company.invoice_series, issue_date.year, number)
     invoice = build(invoice_no)
-    document_id = await documents.add(
+    pdf = await render(invoice)
+    stored = await _STORE.one(
         session,
-        kind="invoice",
         filename=f"{invoice_no}.pdf",
-        media_type="application/pdf",
-        content=await render(invoice),
-        at=at,
-    )
-    row = InvoiceRow(
+        sha256=hashlib.sha256(pdf).hexdigest(),
+        pdf=pdf,
         invoice_no=invoice_no,
         series=company.invoice_series,
         year=issue_date.year,
         number=number,
-        type=invoice.type.value,
+        type=invoice.type,
         case_id=case_id,
         order_id=order_id,
         customer_id=customer_id,
@@ -91,59 +126,31 @@ async def issue(
         charged=invoice.totals.charged,
         paid_at_issue=invoice.totals.payable <= 0,
         content=dump_invoice(invoice),
-        document_id=document_id,
-        created_at=at,
+        owed=cancels is None,
+        at=at,
     )
-    session.add(row)
-    await session.flush()
-    await (_book_cancellation if cancels else _book)(session, row, invoice, at, cancels)
+    issued = Issued(stored["id"], invoice_no, case_id, customer_id)
+    claim = (cancels.id or 0) if cancels else issued.id
+    kind = EntryKind.INVOICE_CANCELLED if cancels else EntryKind.INVOICE_ISSUED
+    await _post(session, issued, invoice, at, claim=claim, kind=kind)
+    if cancels:
+        # The claim is taken back. Payments were released before, so the whole of it is open.
+        item = await open_item(session, claim)
+        item.open_amount += invoice.totals.charged
     total = f"{invoice.totals.charged:.2f} {invoice.currency}"
     event, name = ("cancellation_created", "Cancellation") if cancels else ("invoice_created", "")
     text = f"{name} {invoice_no} over {total}" if name else f"Invoice {invoice_no} over {total}"
-    history.note(session, case_id, at, event, text, invoice=row.id)
-    return row
-
-
-async def _book(
-    session: AsyncSession, row: InvoiceRow, invoice: Invoice, at: datetime, _: InvoiceRow | None
-) -> None:
-    await _post(session, row, invoice, at, claim=row, kind=EntryKind.INVOICE_ISSUED)
-    session.add(
-        OpenItem(
-            invoice_id=row.id or 0,
-            invoice_no=row.invoice_no,
-            case_id=row.case_id,
-            customer_id=row.customer_id,
-            currency=row.currency,
-            amount=row.charged,
-            open_amount=row.charged,
-        )
-    )
-    await session.flush()
-
-
-async def _book_cancellation(
-    session: AsyncSession,
-    row: InvoiceRow,
-    invoice: Invoice,
-    at: datetime,
-    cancelled: InvoiceRow | None,
-) -> None:
-    """Take the claim back. Payments were released before, so the whole of it is open."""
-    claim = cancelled or row
-    await _post(session, row, invoice, at, claim=claim, kind=EntryKind.INVOICE_CANCELLED)
-    item = await open_item(session, claim.id or 0)
-    item.open_amount += invoice.totals.charged
-    await session.flush()
+    history.note(session, case_id, at, event, text, invoice=issued.id)
+    return issued
 
 
 async def _post(
     session: AsyncSession,
-    row: InvoiceRow,
+    row: Issued,
     invoice: Invoice,
     at: datetime,
     *,
-    claim: InvoiceRow,
+    claim: int,
     kind: EntryKind,
 ) -> None:
     """Book the figures of a document; the receivable is that of ``claim``."""
@@ -152,7 +159,7 @@ async def _post(
             Account.RECEIVABLES,
             invoice.totals.charged,
             customer_id=row.customer_id,
-            invoice_id=claim.id,
+            invoice_id=claim,
         ),
         Line(Account.ROUNDING, -invoice.totals.rounding, invoice_id=row.id),
     ]
@@ -163,11 +170,11 @@ async def _post(
         session,
         key=f"invoice-{row.id}:issued",
         kind=kind,
-        valid_on=row.issue_date,
+        valid_on=invoice.issue_date,
         known_at=at,
         case_id=row.case_id,
-        description=f"{row.invoice_no}",
-        currency=row.currency,
+        description=row.invoice_no,
+        currency=invoice.currency,
         lines=lines,
     )
 
@@ -216,6 +223,26 @@ async def of_case(session: AsyncSession, case_id: str) -> InvoiceRow:
     return row
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An invoice with the document that went out, byte for byte."""
+
+    invoice: Invoice
+    document_id: int
+    filename: str
+    media_type: str
+    pdf: bytes
+
+
+async def with_document(session: AsyncSession, case_id: str) -> Made:
+    """Return the invoice of a case with its document; NotFoundError if it has none."""
+    row = await _WITH_DOCUMENT.row(session, case_id=case_id)
+    if row is None:
+        raise NotFoundError(f"The case {case_id} has no invoice yet.")
+    invoice = read_invoice(row["content"])
+    return Made(invoice, row["document_id"], row["filename"], row["media_type"], row["pdf"])
+
+
 async def cancellation_of(session: AsyncSession, case_id: str) -> InvoiceRow | None:
     """Return the cancellation invoice of a case, if there is one."""
     query = select(InvoiceRow).where(
@@ -240,6 +267,12 @@ async def open_item(session: AsyncSession, invoice_id: int) -> OpenItem:
 
 async def set_due_date(session: AsyncSession, invoice_id: int, due_date: date) -> None:
     """Record when the open item is due."""
-    await session.exec(
-        update(OpenItem).where(col(OpenItem.invoice_id) == invoice_id).values(due_date=due_date)
-    )
+    await _SET_DUE_DATE.run(session, invoice_id=invoice_id, due_date=due_date)
+
+
+async def due_date_of(session: AsyncSession, case_id: str) -> tuple[int, date]:
+    """Return the id of a case's invoice and the due date it names; NotFoundError without one."""
+    row = await _DUE_DATE.row(session, case_id=case_id)
+    if row is None:
+        raise NotFoundError(f"The case {case_id} has no invoice yet.")
+    return row["id"], row["due_date"]

@@ -15,7 +15,22 @@ from enum import StrEnum
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.store.sql import Statement
 from models.tables import JournalEntry, Posting
+
+_POST = Statement("""
+with e as (insert into journal_entry (key, kind, valid_on, known_at, case_id, description)
+    values (:key, :kind, :valid_on, :known_at, :case_id, :description) returning id),
+  p as (insert into posting (entry_id, account, amount, currency, customer_id, invoice_id,
+      payment_id, tax_rate)
+    select e.id, l.account, l.amount, :currency, l.customer_id, l.invoice_id, l.payment_id, l.rate
+    from e, unnest(cast(:accounts as text[]), cast(:amounts as numeric[]),
+        cast(:customers as bigint[]), cast(:invoices as bigint[]), cast(:payments as bigint[]),
+        cast(:rates as numeric[])) with ordinality
+      as l (account, amount, customer_id, invoice_id, payment_id, rate, n)
+    order by l.n)
+select id from e
+""")
 
 
 class Account(StrEnum):
@@ -66,33 +81,24 @@ async def post(
     lines: Sequence[Line],
 ) -> int:
     """Post an entry and return its id. The caller holds the customer's lock."""
-    entry = JournalEntry(
+    booked = [line for line in lines if line.amount]
+    entry_id: int = await _POST.value(
+        session,
         key=key,
         kind=kind,
         valid_on=valid_on,
         known_at=known_at,
         case_id=case_id,
         description=description,
+        currency=currency,
+        accounts=[line.account for line in booked],
+        amounts=[line.amount for line in booked],
+        customers=[line.customer_id for line in booked],
+        invoices=[line.invoice_id for line in booked],
+        payments=[line.payment_id for line in booked],
+        rates=[line.tax_rate for line in booked],
     )
-    session.add(entry)
-    await session.flush()
-    if entry.id is None:  # pragma: no cover - the flush gave it one
-        raise RuntimeError("the journal entry has no id")
-    session.add_all(
-        Posting(
-            entry_id=entry.id,
-            account=line.account,
-            amount=line.amount,
-            currency=currency,
-            customer_id=line.customer_id,
-            invoice_id=line.invoice_id,
-            payment_id=line.payment_id,
-            tax_rate=line.tax_rate,
-        )
-        for line in lines
-        if line.amount
-    )
-    return entry.id
+    return entry_id
 
 
 async def postings(

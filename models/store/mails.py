@@ -1,24 +1,62 @@
-"""Outgoing mail: intent, hand-over mark, outcome. What the crash left behind is read from here."""
+"""Outgoing mail: its intent, marked as handed over, and its outcome. After a crash both tell."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, update
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from models.store import history
-from models.tables import OutgoingMail
+from domain.company import Company
+from domain.errors import RefusedError
+from models.store import company, history
+from models.store.sql import Statement
 
 INTENDED = "intended"
 HANDING_OVER = "handing_over"
 SENT = "sent"
 FAILED = "failed"
 
+_ADDRESSEE = Statement("""
+select c.email, c.customer_no, cast(y.profile as text) as profile, coalesce(m.state, '') as state
+from sales_order o join customer c on c.id = o.customer_id left join company y on true
+left join outgoing_mail m on m.key = :key
+where o.case_id = :case_id for update of c
+""")
+_HAND_OVER = Statement("""
+insert into outgoing_mail as m (key, case_id, kind, recipient, subject, message_id, document_id,
+    state, attempts, intended_at, handing_over_at, outcome)
+  values (:key, :case_id, :kind, :recipient, :subject, :message_id, :document_id, 'handing_over',
+    1, :at, :at, '')
+on conflict (key) do update set recipient = excluded.recipient, subject = excluded.subject,
+  state = excluded.state, attempts = m.attempts + 1, handing_over_at = excluded.handing_over_at
+where m.state <> 'sent'
+""")
+_SETTLE = Statement("""
+update outgoing_mail set state = :state, outcome = :outcome, settled_at = :settled_at
+where key = :key and state <> 'sent' returning case_id, kind
+""")
 
-async def intend(
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """Who gets a mail and who writes it; ``state`` is how far this mail has come, ``""`` if new."""
+
+    email: str
+    customer_no: str
+    company: Company
+    state: str
+
+
+async def addressee(session: AsyncSession, case_id: str, key: str) -> Addressee:
+    """Lock the case's customer (the settlement barrier), and return whom the mail is for."""
+    row = await _ADDRESSEE.row(session, case_id=case_id, key=key)
+    if row is None:
+        raise RefusedError(f"The order of case {case_id} was not checked yet.")
+    return Addressee(row["email"], row["customer_no"], company.of(row["profile"]), row["state"])
+
+
+async def hand_over(
     session: AsyncSession,
     *,
     key: str,
@@ -29,63 +67,32 @@ async def intend(
     message_id: str,
     document_id: int | None,
     at: datetime,
-) -> OutgoingMail:
-    """Write the intent, or return the one there is. Its commit is the point of no return."""
-    statement = (
-        insert(OutgoingMail)
-        .values(
-            key=key,
-            case_id=case_id,
-            kind=kind,
-            recipient=recipient,
-            subject=subject,
-            message_id=message_id,
-            document_id=document_id,
-            state=INTENDED,
-            attempts=0,
-            intended_at=at,
-            outcome="",
-        )
-        .on_conflict_do_nothing()
-    )
-    await session.exec(statement)
-    query = select(OutgoingMail).where(OutgoingMail.key == key).with_for_update()
-    mail = (await session.exec(query)).one()
-    if mail.state != SENT:  # the address may have been mended since the last attempt
-        mail.recipient, mail.subject = recipient, subject
-    return mail
+) -> None:
+    """Write the intent with its hand-over mark. Its commit is the point of no return.
 
-
-async def find(session: AsyncSession, key: str) -> OutgoingMail | None:
-    """Return the intent with this key, if there is one."""
-    return (await session.exec(select(OutgoingMail).where(OutgoingMail.key == key))).one_or_none()
-
-
-async def try_guard(session: AsyncSession, key: str) -> bool:
-    """Take the right to send this mail until the transaction ends; False if another has it."""
-    lock = func.pg_try_advisory_xact_lock(func.hashtextextended(f"mail:{key}", 0))
-    return bool((await session.exec(select(lock))).one())
-
-
-async def mark_handing_over(session: AsyncSession, key: str, at: datetime) -> None:
-    """Mark the hand-over, right before the irreversible byte."""
-    await session.exec(
-        update(OutgoingMail)
-        .where(col(OutgoingMail.key) == key)
-        .values(state=HANDING_OVER, attempts=col(OutgoingMail.attempts) + 1, handing_over_at=at)
+    The mail is made by now, and nothing stands between this commit and the mail server. What was
+    intended before and not sent is marked anew: the address may have been mended since.
+    """
+    await _HAND_OVER.run(
+        session,
+        key=key,
+        case_id=case_id,
+        kind=kind,
+        recipient=recipient,
+        subject=subject,
+        message_id=message_id,
+        document_id=document_id,
+        at=at,
     )
 
 
 async def settle(session: AsyncSession, key: str, state: str, outcome: str, at: datetime) -> None:
     """Write the outcome; a mail that counts as sent stays sent."""
-    statement = (
-        update(OutgoingMail)
-        .where(col(OutgoingMail.key) == key, col(OutgoingMail.state) != SENT)
-        .values(state=state, outcome=outcome, settled_at=at if state == SENT else None)
-        .returning(col(OutgoingMail.case_id), col(OutgoingMail.kind))
+    settled_at = at if state == SENT else None
+    changed = await _SETTLE.row(
+        session, key=key, state=state, outcome=outcome, settled_at=settled_at
     )
-    changed = (await session.exec(statement)).one_or_none()
     if changed and state in {SENT, FAILED}:
-        case_id, kind = changed
+        kind = changed["kind"]
         words = f"Mail {kind} was sent" if state == SENT else f"Mail {kind} was not sent: {outcome}"
-        history.note(session, case_id, at, f"mail_{state}", words, mail=kind)
+        history.note(session, changed["case_id"], at, f"mail_{state}", words, mail=kind)

@@ -2,17 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, text, update
+from sqlalchemy import text, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from models.codec import Json
+from models.messages import CaseStart
+from models.store.sql import Statement
 from models.tables import CaseFile, Outbox
 
 CHANNEL = "zahltag_outbox"
 START = "start"
+
+_TELL = Statement("""
+insert into outbox (case_id, signal, payload, created_at, due_at, attempts, last_error)
+  values (:case_id, :signal, :payload, :at, :due_at, 0, '') returning id
+""")
+_WAKE = Statement(f"select pg_notify('{CHANNEL}', '')")
+_LEASE = Statement("""
+with due as (select id from outbox where delivered_at is null and due_at <= :at
+    order by id limit :limit for update skip locked),
+  leased as (update outbox o set due_at = :until, attempts = o.attempts + 1 from due
+    where o.id = due.id returning o.id, o.case_id, o.signal, o.payload, o.attempts)
+select l.*, o.channel, o.order_no, o.revision
+from leased l join sales_order o using (case_id) order by l.id
+""")
+_DELIVERED = Statement("""
+update outbox set delivered_at = :at where id = any(:ids) and delivered_at is null
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A row that one dispatcher delivers now; ``attempts`` counts this one too.
+
+    ``start`` is what the case's workflow is started with where it does not run.
+    """
+
+    id: int
+    signal: str
+    payload: Json
+    attempts: int
+    start: CaseStart
+
+    @property
+    def case_id(self) -> str:
+        """The case that is told."""
+        return self.start.case_id
 
 
 async def tell(
@@ -28,35 +69,34 @@ async def tell(
 
     ``after`` delays it: for a command that is also sent directly, as a safety net.
     """
-    row = Outbox(case_id=case_id, signal=signal, payload=payload, created_at=at, due_at=at + after)
-    session.add(row)
-    await session.flush()
+    outbox_id: int = await _TELL.value(
+        session, case_id=case_id, signal=signal, payload=payload, at=at, due_at=at + after
+    )
     if not after:
-        await session.exec(select(func.pg_notify(CHANNEL, "")))
-    if row.id is None:  # pragma: no cover - the flush gave it one
-        raise RuntimeError("the outbox row has no id")
-    return row.id
+        _WAKE.at_the_end(session)
+    return outbox_id
 
 
 async def lease(
     session: AsyncSession, at: datetime, limit: int, duration: timedelta
-) -> list[Outbox]:
+) -> list[Leased]:
     """Take up to ``limit`` rows that are due; they are nobody else's until the lease ends."""
-    due = (
-        select(Outbox.id)
-        .where(col(Outbox.delivered_at).is_(None), col(Outbox.due_at) <= at)
-        .order_by(col(Outbox.id))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    statement = (
-        update(Outbox)
-        .where(col(Outbox.id).in_(due))
-        .values(due_at=at + duration, attempts=col(Outbox.attempts) + 1)
-        .returning(Outbox)
-    )
-    rows = (await session.exec(statement)).scalars().all()
-    return sorted(rows, key=lambda row: row.id or 0)
+    rows = await _LEASE.rows(session, at=at, until=at + duration, limit=limit)
+    return [
+        Leased(
+            row["id"],
+            row["signal"],
+            row["payload"],
+            row["attempts"],
+            CaseStart(
+                case_id=row["case_id"],
+                channel=row["channel"],
+                order_no=row["order_no"],
+                revision=row["revision"],
+            ),
+        )
+        for row in rows
+    ]
 
 
 async def postpone(session: AsyncSession, outbox_id: int, until: datetime, error: str) -> None:
@@ -71,16 +111,12 @@ async def postpone(session: AsyncSession, outbox_id: int, until: datetime, error
 async def hurry(session: AsyncSession, outbox_id: int, at: datetime) -> None:
     """Deliver a row now that was meant as a safety net for later."""
     await session.exec(update(Outbox).where(col(Outbox.id) == outbox_id).values(due_at=at))
-    await session.exec(select(func.pg_notify(CHANNEL, "")))
+    _WAKE.at_the_end(session)
 
 
-async def mark_delivered(session: AsyncSession, outbox_id: int, at: datetime) -> None:
-    """Note that the workflow knows it."""
-    await session.exec(
-        update(Outbox)
-        .where(col(Outbox.id) == outbox_id, col(Outbox.delivered_at).is_(None))
-        .values(delivered_at=at)
-    )
+async def mark_delivered(session: AsyncSession, outbox_ids: Sequence[int], at: datetime) -> None:
+    """Note that the workflows know these."""
+    await _DELIVERED.run(session, ids=outbox_ids, at=at)
 
 
 async def open_cases(session: AsyncSession, before: datetime) -> list[str]:

@@ -2,20 +2,71 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
 
 from sqlalchemy import func
-from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.errors import ConflictError, NotFoundError
+from domain.invoice import Invoice
 from domain.matching import settle
+from models.codec import read_invoice
 from models.store import customers, history, ledger, outbox
 from models.store.ledger import Account, EntryKind, Line
+from models.store.sql import Row, Statement
 from models.tables import Allocation, OpenItem, Payment
+
+_KNOWN = Statement("""
+select * from payment where transaction_id = :transaction_id
+  and (provider = :provider or case_id = :case_id)
+order by provider = :provider desc, id limit 1
+""")
+_RECEIVE = Statement("""
+insert into payment (provider, transaction_id, amount, currency, unallocated, valid_on, received_at,
+    source, reference, invoice_no, payer_name, payer_iban, case_id, customer_id)
+  values (:provider, :transaction_id, :amount, :currency, :amount, :valid_on, :at, :source,
+    :reference, :invoice_no, :payer_name, :payer_iban, :case_id, :customer_id)
+on conflict do nothing returning *
+""")
+# The claim needs no lock of its own: the customer's covers it.
+_LOCK_WITH_CLAIM = Statement("""
+select p.*, t.invoice_id as claim_invoice_id, t.invoice_no as claim_invoice_no,
+  t.customer_id as claim_customer_id, t.currency as claim_currency,
+  t.open_amount as claim_open_amount
+from payment p left join open_item t on t.case_id = :case_id where p.id = :id for update of p
+""")
+_ALLOCATE = Statement("""
+with a as (insert into allocation (payment_id, invoice_id, entry_id, amount, currency)
+    values (:id, :invoice_id, :entry_id, :amount, :currency)),
+  t as (update open_item set open_amount = open_amount - :amount where invoice_id = :invoice_id)
+update payment set unallocated = unallocated - :amount, reconciled_at = coalesce(reconciled_at, :at)
+where id = :id
+""")
+_LOOKED_AT = Statement("""
+update payment set reconciled_at = coalesce(reconciled_at, :at) where id = :id
+""")
+_WITH_INVOICE = Statement("""
+select p.*, cast(i.content as text) as invoice, t.open_amount as still_open
+from payment p, invoice i join open_item t on t.invoice_id = i.id
+where p.id = :id and i.case_id = :case_id and i.type = '380'
+""")
+_RECEIVED = Statement("""
+select coalesce(sum(amount), 0) from payment where case_id = :case_id and currency = :currency
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What is open on the invoice of a case; nothing where there is none."""
+
+    invoice_id: int
+    invoice_no: str
+    customer_id: int
+    currency: str
+    open_amount: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +96,7 @@ async def receive(
     payment. The same transaction with another amount is a ConflictError: nothing is guessed.
     """
     if receipt.customer_id is not None:
-        await customers.lock(session, receipt.customer_id)
+        await customers.hold(session, receipt.customer_id)
     known = await _known(session, receipt)
     if known is None:
         known, created = await _insert(session, receipt, at)
@@ -65,36 +116,26 @@ async def receive(
 
 async def _known(session: AsyncSession, receipt: Receipt) -> Payment | None:
     """Find the same transaction: of the same provider, or told by another for the same case."""
-    query = select(Payment).where(Payment.transaction_id == receipt.transaction_id)
-    same = list(await session.exec(query))
-    exact = [p for p in same if p.provider == receipt.provider]
-    told = [p for p in same if p.case_id is not None and p.case_id == receipt.case_id]
-    return next(iter(exact or told), None)
+    found = await _KNOWN.row(
+        session,
+        provider=receipt.provider,
+        transaction_id=receipt.transaction_id,
+        case_id=receipt.case_id,
+    )
+    return _payment(found) if found else None
 
 
 async def _insert(session: AsyncSession, receipt: Receipt, at: datetime) -> tuple[Payment, bool]:
-    values = {
-        "provider": receipt.provider,
-        "transaction_id": receipt.transaction_id,
-        "amount": receipt.amount,
-        "currency": receipt.currency,
-        "unallocated": receipt.amount,
-        "valid_on": receipt.valid_on,
-        "received_at": at,
-        "source": receipt.source,
-        "reference": receipt.reference,
-        "invoice_no": receipt.invoice_no,
-        "payer_name": receipt.payer_name,
-        "payer_iban": receipt.payer_iban,
-        "case_id": receipt.case_id,
-        "customer_id": receipt.customer_id,
-    }
-    statement = insert(Payment).values(**values).on_conflict_do_nothing().returning(col(Payment.id))
-    payment_id = (await session.exec(statement)).scalar_one_or_none()
-    query = select(Payment).where(
-        Payment.provider == receipt.provider, Payment.transaction_id == receipt.transaction_id
-    )
-    return (await session.exec(query)).one(), payment_id is not None
+    values = asdict(receipt)
+    created = await _RECEIVE.row(session, **values, at=at)
+    if created:
+        return _payment(created), True
+    return _payment(await _KNOWN.one(session, **values)), False
+
+
+def _payment(row: Row) -> Payment:
+    """Return a payment for reading; changes are made by statements."""
+    return Payment(**dict(row))
 
 
 async def _book(session: AsyncSession, payment: Payment, at: datetime, by: str) -> None:
@@ -124,55 +165,48 @@ async def _book(session: AsyncSession, payment: Payment, at: datetime, by: str) 
     await outbox.tell(session, payment.case_id, "payment_received", at, payment_id=payment.id)
 
 
-async def lock(session: AsyncSession, payment_id: int) -> Payment:
-    """Lock a payment's row until the transaction ends and return it."""
-    query = select(Payment).where(Payment.id == payment_id).with_for_update()
-    return (await session.exec(query)).one()
-
-
-async def allocate(session: AsyncSession, payment: Payment, case_id: str, at: datetime) -> Decimal:
+async def reconcile(
+    session: AsyncSession, payment_id: int, case_id: str, at: datetime
+) -> tuple[Payment, Decimal]:
     """Settle the case's open item with a payment as far as it goes; return the amount settled.
 
-    The caller holds the locks of the customer and the payment. What is left over stays
-    unallocated, on account.
+    The caller holds the customer's lock. What is left over stays unallocated, on account.
     """
-    item = (
-        await session.exec(select(OpenItem).where(OpenItem.case_id == case_id).with_for_update())
-    ).one_or_none()
-    payment.reconciled_at = payment.reconciled_at or at
-    if item is None:
-        return Decimal(0)
-    amount = settle(
-        owed=item.open_amount,
-        owed_currency=item.currency,
-        received=payment.unallocated,
-        received_currency=payment.currency,
-    )
+    row = dict(await _LOCK_WITH_CLAIM.one(session, id=payment_id, case_id=case_id))
+    claim = _Claim(*(row.pop(f"claim_{name.name}") for name in fields(_Claim)))
+    payment = Payment(**row)
+    amount = Decimal(0)
+    if claim.invoice_id is not None:
+        amount = settle(
+            owed=claim.open_amount,
+            owed_currency=claim.currency,
+            received=payment.unallocated,
+            received_currency=payment.currency,
+        )
     if amount <= 0:
-        return amount
+        await _LOOKED_AT.run(session, id=payment_id, at=at)
+        return payment, amount
     entry_id = await ledger.post(
         session,
-        key=f"payment-{payment.id}:allocated:{item.invoice_no}",
+        key=f"payment-{payment.id}:allocated:{claim.invoice_no}",
         kind=EntryKind.PAYMENT_ALLOCATED,
         valid_on=payment.valid_on,
         known_at=at,
         case_id=case_id,
-        description=f"Payment settles {item.invoice_no}",
-        currency=item.currency,
-        lines=_settlement(payment, item, amount),
+        description=f"Payment settles {claim.invoice_no}",
+        currency=claim.currency,
+        lines=_settlement(payment, claim, amount),
     )
-    session.add(
-        Allocation(
-            payment_id=payment.id or 0,
-            invoice_id=item.invoice_id,
-            entry_id=entry_id,
-            amount=amount,
-            currency=item.currency,
-        )
+    await _ALLOCATE.run(
+        session,
+        id=payment_id,
+        invoice_id=claim.invoice_id,
+        entry_id=entry_id,
+        amount=amount,
+        currency=claim.currency,
+        at=at,
     )
-    payment.unallocated -= amount
-    item.open_amount -= amount
-    return amount
+    return payment, amount
 
 
 async def release(session: AsyncSession, item: OpenItem, at: datetime, valid_on: date) -> None:
@@ -188,7 +222,8 @@ async def release(session: AsyncSession, item: OpenItem, at: datetime, valid_on:
         .order_by(col(Allocation.payment_id))
     )
     for payment_id, amount in (await session.exec(query)).all():
-        payment = await lock(session, payment_id)
+        locked = select(Payment).where(Payment.id == payment_id).with_for_update()
+        payment = (await session.exec(locked)).one()
         entry_id = await ledger.post(
             session,
             key=f"payment-{payment_id}:released:{item.invoice_no}",
@@ -213,7 +248,7 @@ async def release(session: AsyncSession, item: OpenItem, at: datetime, valid_on:
         item.open_amount += amount
 
 
-def _settlement(payment: Payment, item: OpenItem, amount: Decimal) -> list[Line]:
+def _settlement(payment: Payment, item: OpenItem | _Claim, amount: Decimal) -> list[Line]:
     """Return the lines that move an amount from the payment to the claim; negative: back."""
     return [
         Line(Account.UNALLOCATED, amount, customer_id=payment.customer_id, payment_id=payment.id),
@@ -229,18 +264,30 @@ def _settlement(payment: Payment, item: OpenItem, amount: Decimal) -> list[Line]
 
 async def received(session: AsyncSession, case_id: str, currency: str) -> Decimal:
     """Return all money that came for a case in that currency."""
-    query = select(col(Payment.amount)).where(
-        Payment.case_id == case_id, Payment.currency == currency
-    )
-    return sum(await session.exec(query), Decimal(0))
+    total: Decimal = await _RECEIVED.value(session, case_id=case_id, currency=currency)
+    return total
 
 
-async def last_receipt_day(session: AsyncSession, case_id: str, currency: str) -> date | None:
-    """Return the day the last money for a case arrived; None if there was none."""
-    query = select(func.max(Payment.valid_on)).where(
-        Payment.case_id == case_id, Payment.currency == currency
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """A payment beside the invoice of its case, and what is still open on that."""
+
+    payment: Payment
+    invoice: Invoice
+    still_open: Decimal
+
+
+async def with_invoice(session: AsyncSession, payment_id: int, case_id: str) -> Paid:
+    """Return a payment and the invoice of its case; NotFoundError if there is none."""
+    found = await _WITH_INVOICE.row(session, id=payment_id, case_id=case_id)
+    if found is None:
+        raise NotFoundError(f"There is no payment {payment_id} of an invoice in case {case_id}.")
+    row = dict(found)
+    return Paid(
+        invoice=read_invoice(row.pop("invoice")),
+        still_open=row.pop("still_open"),
+        payment=Payment(**row),
     )
-    return (await session.exec(query)).one()
 
 
 async def get(session: AsyncSession, payment_id: int) -> Payment:

@@ -13,9 +13,21 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.company import Company
 from domain.errors import ConflictError, NotFoundError, Problem
 from models.store import history
+from models.store.sql import Statement
 from models.tables import CaseException, Task
 
 STEP_FAILED = "step_failed"
+
+_CREATE = Statement("""
+insert into task (key, kind, title, description, assignee, due, status, case_id, context,
+    created_at, done_by, outcome)
+  values (:key, :kind, :title, :description, :assignee, :due, 'open', :case_id, :context, :at, '',
+    '') on conflict do nothing returning id
+""")
+_CLOSE_OF_CASE = Statement("""
+update task set status = 'done', outcome = :outcome, done_by = :by, done_at = :at
+where case_id = :case_id and status = 'open' and kind in ('follow_up_payment', 'payment_failed')
+""")
 
 
 def assignee(company: Company, team: str) -> str:
@@ -37,26 +49,18 @@ async def create(
     context: dict[str, Any],
 ) -> int | None:
     """Create a task once per key; return its id, or None if it exists."""
-    statement = (
-        insert(Task)
-        .values(
-            key=key,
-            kind=kind,
-            title=title,
-            description=description,
-            assignee=assignee,
-            due=due,
-            status="open",
-            case_id=case_id,
-            context=context,
-            created_at=at,
-            done_by="",
-            outcome="",
-        )
-        .on_conflict_do_nothing()
-        .returning(col(Task.id))
+    created: int | None = await _CREATE.value(
+        session,
+        key=key,
+        kind=kind,
+        title=title,
+        description=description,
+        assignee=assignee,
+        due=due,
+        case_id=case_id,
+        context=context,
+        at=at,
     )
-    created: int | None = (await session.exec(statement)).scalar_one_or_none()
     if created is not None and case_id is not None:
         history.note(session, case_id, at, "task_created", f"Task {created}: {title}", task=created)
     return created
@@ -84,15 +88,7 @@ async def finish(
 
 async def close_of_case(session: AsyncSession, case_id: str, at: datetime, outcome: str) -> None:
     """Close the follow-up tasks of a case that is over; tasks about money left over stay."""
-    await session.exec(
-        update(Task)
-        .where(
-            col(Task.case_id) == case_id,
-            col(Task.status) == "open",
-            col(Task.kind).in_(("follow_up_payment", "payment_failed")),
-        )
-        .values(status="done", outcome=outcome, done_by=history.SYSTEM, done_at=at)
-    )
+    await _CLOSE_OF_CASE.run(session, case_id=case_id, outcome=outcome, by=history.SYSTEM, at=at)
 
 
 async def close_all(session: AsyncSession, case_id: str, at: datetime, outcome: str) -> None:

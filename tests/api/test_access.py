@@ -139,7 +139,7 @@ async def test_a_database_that_is_away_is_said_so(api: Api) -> None:
             }
         )
     )
-    api.database.engine = gone.engine
+    vars(api.database).update(vars(gone))
     for path in ("/health", "/api/cases"):
         answer = await api.call("GET", path)
         assert (answer.status_code, "try again" in one_sentence(answer)) == (503, True)

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from models.settings import Settings
 from models.store.database import Database
 from starter.api.auth import TokenGate
+from starter.api.codec_door import CodecDoor
 from starter.api.errors import Guard, add_handlers
 from starter.api.limits import BodyLimit
 from starter.api.routes import ROUTERS
@@ -43,6 +44,7 @@ def make_app(
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(TokenGate, token=settings.api_token)
+    app.add_middleware(CodecDoor, settings=settings)
     app.add_middleware(Guard)
     return app
 

@@ -74,6 +74,7 @@ def servers_only(data: DataDir, ports: dict[str, int]) -> list[ProcessSpec]:
     """PostgreSQL with its migrations, Temporal and the mailbox: what our own processes need."""
     given = stack_environment(data, ports)
     ui, address = given["ZAHLTAG_TEMPORAL_UI"], given["ZAHLTAG_TEMPORAL_ADDRESS"]
+    codec = f"{given['ZAHLTAG_API_URL']}/codec" if given["ZAHLTAG_PAYLOAD_KEYS"] else ""
     migrations = python("migrations", data, ports, "starter.stack.prepare", after=("postgres",))
     return [
         _postgres(data, ports),
@@ -81,7 +82,9 @@ def servers_only(data: DataDir, ports: dict[str, int]) -> list[ProcessSpec]:
         ProcessSpec(
             name="temporal",
             command=tuple(
-                temporal.command(data.temporal_file, ports["temporal"], ports["temporal_ui"])
+                temporal.command(
+                    data.temporal_file, ports["temporal"], ports["temporal_ui"], codec=codec
+                )
             ),
             environment={**os.environ, MARKER: marker("temporal", data.path)},
             healthy=lambda _pid: temporal.answers(ui),

@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio.client import Client
+from temporalio.common import MetricMeter
 from temporalio.worker import Worker
 
 from activities.case import CaseActivities
 from activities.customer import CustomerActivities
 from activities.email import EmailActivities
 from activities.invoice import InvoiceActivities
+from activities.metrics import CountEffects, CountingMailer
 from activities.payments import PaymentActivities
 from activities.pulse import EVERY, Pulse
 from activities.services import PlainErrors, Services
@@ -23,6 +25,7 @@ from models.messages import Progress
 from models.settings import Settings
 from models.store.database import Database
 from starter.logs import configure_logs
+from starter.metrics import meter_of, runtime_of
 from starter.stack.heartbeat import beat
 from starter.temporal import connect
 from workflows.order_to_cash import OrderToCash
@@ -52,7 +55,13 @@ def activities_of(services: Services) -> list[Callable[..., Awaitable[Progress]]
     ]
 
 
-def make_worker(client: Client, services: Services, *, cached_workflows: int = 1000) -> Worker:
+def make_worker(
+    client: Client,
+    services: Services,
+    *,
+    cached_workflows: int = 1000,
+    meter: MetricMeter = MetricMeter.noop,
+) -> Worker:
     """Return a worker with every workflow and activity of the product.
 
     ``cached_workflows=0`` replays every case at each of its steps: how tests prove that it can.
@@ -63,7 +72,7 @@ def make_worker(client: Client, services: Services, *, cached_workflows: int = 1
         max_cached_workflows=cached_workflows,
         workflows=[OrderToCash],
         activities=activities_of(services),
-        interceptors=[PlainErrors(), Pulse()],
+        interceptors=[CountEffects(meter), PlainErrors(), Pulse()],
         max_heartbeat_throttle_interval=EVERY,
         # An activity holds up to two database connections, a local one holds one: together they
         # never wait for each other.
@@ -80,9 +89,12 @@ async def main() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runtime = runtime_of(settings, "worker")
+    meter = meter_of(runtime)
     database, mailer = Database.connect(settings), SmtpMailer(settings)
-    client = await connect(settings)
-    async with make_worker(client, Services(database, mailer, settings)):
+    client = await connect(settings, runtime)
+    services = Services(database, CountingMailer(mailer, meter), settings)
+    async with make_worker(client, services, meter=meter):
         alive = (
             asyncio.create_task(beat(settings.heartbeat_file)) if settings.heartbeat_file else None
         )

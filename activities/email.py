@@ -21,6 +21,7 @@ from connectors.mail import Acceptance, MailNotSentError, MailRefusedError
 from domain.errors import RefusedError, TryLaterError
 from models.messages import Progress, StepRequest
 from models.store import cases, mails
+from models.store.repetition import found_done
 from models.tables import OutgoingMail
 
 BUSY_PAUSE = timedelta(seconds=5)
@@ -57,7 +58,9 @@ class EmailActivities:
             accepted = known is not None and (
                 known.state == mails.SENT or await self._was_accepted(known)
             )
-            if not accepted:
+            if accepted:
+                found_done(request.key)
+            else:
                 intended = await self._intend(request)
                 if isinstance(intended, Progress):
                     return intended

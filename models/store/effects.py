@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.errors import ConflictError
 from models.codec import Json, digest
 from models.messages import StepRequest
+from models.store.repetition import found_done
 from models.tables import Effect
 
 
@@ -41,6 +42,7 @@ async def once(
         stored = (await session.exec(select(Effect).where(Effect.key == request.key))).one()
         if stored.request_sha256 != asked:
             raise ConflictError(f"The effect {request.key} was asked for with other content.")
+        found_done(request.key)
         return stored.result
     result = await effect()
     if result:

@@ -113,7 +113,7 @@ def whole_stack(data: DataDir, ports: dict[str, int]) -> list[ProcessSpec]:
     ready = ("migrations", "temporal", "mailbox")
     return [
         *servers_only(data, ports),
-        python("worker", data, ports, "worker", after=ready, patience=40),
+        python("worker", data, ports, "worker", after=ready, patience=40, metrics=0),
         python(
             "api",
             data,
@@ -122,8 +122,9 @@ def whole_stack(data: DataDir, ports: dict[str, int]) -> list[ProcessSpec]:
             after=ready,
             healthy=api_answers,
             address=f"127.0.0.1:{ports['api']}",
+            metrics=2,
         ),
-        python("dispatcher", data, ports, "starter.dispatcher", after=ready),
+        python("dispatcher", data, ports, "starter.dispatcher", after=ready, metrics=1),
     ]
 
 
@@ -137,8 +138,12 @@ def python(
     healthy: Callable[[int], Awaitable[bool]] | None = None,
     address: str = "",
     patience: float = 10,
+    metrics: int | None = None,
 ) -> ProcessSpec:
-    """A Python process of ours; without a question to ask, its heartbeat tells its health."""
+    """A Python process of ours; without a question to ask, its heartbeat tells its health.
+
+    ``metrics``: on which port from the one of ``ZAHLTAG_METRICS_ADDRESS`` on it shows them.
+    """
     sign = data.heartbeat(name)
 
     async def beats(pid: int) -> bool:
@@ -149,6 +154,7 @@ def python(
         command=(sys.executable, "-m", module),
         environment={
             **child_environment(data, ports),
+            "ZAHLTAG_METRICS_ADDRESS": _metrics_address(metrics),
             "ZAHLTAG_HEARTBEAT_FILE": str(sign),
             MARKER: marker(name, data.path),
         },
@@ -158,6 +164,12 @@ def python(
         once=name == "migrations",
         patience=patience,
     )
+
+
+def _metrics_address(place: int | None) -> str:
+    """The processes of one machine cannot share a port: each takes the next one."""
+    host, _, port = Settings().metrics_address.rpartition(":")
+    return f"{host}:{int(port) + place}" if host and place is not None else ""
 
 
 async def greets(port: int, host: str = "127.0.0.1", *, silent: bool = False) -> bool:

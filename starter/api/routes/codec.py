@@ -121,6 +121,6 @@ _FORM = """
 
 _DONE = """
 <h1>Unlocked for this browser, for {days} days</h1>
-<p>Once per browser, in the <a href="{ui}">Web UI</a>: open the codec server's settings (the glasses at
-the top right), choose "Use my browser setting", enter <code>{endpoint}</code>, tick "Include
-cross-origin credentials", and apply.</p>"""
+<p>Once per browser, in the <a href="{ui}">Web UI</a>: open the codec server's settings (the
+glasses at the top right), choose "Use my browser setting", enter <code>{endpoint}</code>, tick
+"Include cross-origin credentials", and apply.</p>"""

@@ -73,10 +73,10 @@ class DatabaseGauges:
         self._attention = gauge("cases_needing_attention", "open cases that wait for a person")
         self._due = gauge("outbox_due_rows", "facts that should have been delivered by now")
         self._lag = meter.create_gauge_float(
-            "zahltag_outbox_lag", "how long the longest due fact has waited", "s"
+            "zahltag_outbox_lag_seconds", "how long the longest due fact has waited"
         )
         self._oldest = meter.create_gauge_float(
-            "zahltag_outbox_oldest", "age of the oldest fact that is not delivered", "s"
+            "zahltag_outbox_oldest_seconds", "age of the oldest fact that is not delivered"
         )
         self._approvals = gauge("approvals_pending", "approvals that wait for a person")
         self._exceptions = gauge("exceptions_open", "exceptions that are not resolved")

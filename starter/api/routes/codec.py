@@ -24,6 +24,7 @@ from models.settings import Settings
 from starter.api.auth import Admin
 from starter.api.codec_door import COOKIE, COOKIE_PATH, LIFE, LOGIN, is_token, pass_for
 from starter.api.errors import NotJsonError
+from starter.api.inputs import json_object
 from starter.api.services import Uses, now
 
 router = APIRouter()
@@ -86,8 +87,10 @@ def _codec(settings: Settings, namespace: str) -> PayloadCodec:
 
 async def _payloads(request: Request) -> Sequence[Payload]:
     try:
-        body = json_format.Parse(await request.body(), Payloads(), ignore_unknown_fields=True)
-    except (json_format.ParseError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        body = json_format.ParseDict(
+            dict(json_object(await request.body())), Payloads(), ignore_unknown_fields=True
+        )
+    except (json_format.ParseError, RecursionError, ValueError) as error:
         raise NotJsonError(
             "The body is not a list of payloads: send what Temporal's Web UI and `temporal` send."
         ) from error

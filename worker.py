@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio.client import Client
+from temporalio.common import MetricMeter
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
@@ -15,6 +16,7 @@ from activities.case import CaseActivities
 from activities.customer import CustomerActivities
 from activities.email import EmailActivities
 from activities.invoice import InvoiceActivities
+from activities.metrics import CountEffects, CountingMailer
 from activities.payments import PaymentActivities
 from activities.pulse import EVERY, Pulse
 from activities.services import PlainErrors, Services
@@ -25,6 +27,7 @@ from models.settings import Settings
 from models.store.database import Database
 from starter.logs import configure_logs
 from starter.loop import run
+from starter.metrics import meter_of, runtime_of
 from starter.stack.heartbeat import beat
 from starter.temporal import connect
 from workflows.order_to_cash import OrderToCash
@@ -55,7 +58,12 @@ def activities_of(services: Services) -> list[Callable[..., Awaitable[Progress]]
 
 
 def make_worker(
-    client: Client, services: Services, *, cached_workflows: int = 1000, sandbox: bool = True
+    client: Client,
+    services: Services,
+    *,
+    cached_workflows: int = 1000,
+    sandbox: bool = True,
+    meter: MetricMeter = MetricMeter.noop,
 ) -> Worker:
     """Return a worker with every workflow and activity of the product.
 
@@ -71,7 +79,7 @@ def make_worker(
         workflow_runner=runner,
         workflows=[OrderToCash],
         activities=activities_of(services),
-        interceptors=[PlainErrors(), Pulse()],
+        interceptors=[CountEffects(meter), PlainErrors(), Pulse()],
         max_heartbeat_throttle_interval=EVERY,
         # An activity holds one database connection at a time: together they never wait for one.
         max_concurrent_activities=max(services.settings.database_pool // 2, 1),
@@ -87,9 +95,12 @@ async def main() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runtime = runtime_of(settings, "worker")
+    meter = meter_of(runtime)
     database, mailer = Database.connect(settings), SmtpMailer(settings)
-    client = await connect(settings)
-    async with make_worker(client, Services(database, mailer, settings), sandbox=False):
+    client = await connect(settings, runtime)
+    services = Services(database, CountingMailer(mailer, meter), settings)
+    async with make_worker(client, services, sandbox=False, meter=meter):
         alive = (
             asyncio.create_task(beat(settings.heartbeat_file)) if settings.heartbeat_file else None
         )

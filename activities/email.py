@@ -24,6 +24,7 @@ from domain.errors import RefusedError, TryLaterError
 from models.messages import Progress, StepRequest
 from models.store import cases, mails
 from models.store.database import Connection
+from models.store.repetition import found_done
 
 BUSY_PAUSE = timedelta(seconds=5)
 # The event loop itself does not keep its tasks alive.
@@ -70,6 +71,8 @@ class EmailActivities:
                 return intended
             if isinstance(intended, EmailMessage):
                 await self._hand_over(connection, request, intended)
+            else:
+                found_done(request.key)
             async with connection.transaction() as session:
                 await mails.settle(session, request.key, mails.SENT, "accepted", request.at)
                 return await cases.refresh(session, request.case_id, request.at)

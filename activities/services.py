@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from temporalio.exceptions import ApplicationError
+from sqlalchemy.exc import DBAPIError
+from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ExecuteActivityInput,
     Interceptor,
 )
 
-from connectors.mail import Mailer
+from connectors.mail import Mailer, MailError
 from domain.errors import RefusedError, TryLaterError
 from models.settings import Settings
 from models.store.database import Database
@@ -28,10 +29,11 @@ class Services:
 
 
 class PlainErrors(Interceptor):
-    """Says in Temporal's terms what an error of ours means.
+    """Says in Temporal's terms what an error means, without personal data.
 
     A rule of the business that refuses an effect is final and not repeated. A pause that the other
-    side asked for is kept instead of the policy's own.
+    side asked for is kept instead of the policy's own. Causes are cut off: the words of a mail
+    server quote addresses, those of a database values, and they would stay in histories and logs.
     """
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
@@ -46,8 +48,24 @@ class _Saying(ActivityInboundInterceptor):
         except RefusedError as error:
             raise ApplicationError(
                 error.message, type=type(error).__name__, non_retryable=True
-            ) from error
+            ).with_traceback(error.__traceback__) from None
         except TryLaterError as error:
             raise ApplicationError(
                 error.message, type="TryLater", next_retry_delay=error.after
-            ) from error
+            ).with_traceback(error.__traceback__) from None
+        except FailureError:
+            raise
+        except Exception as error:  # noqa: BLE001 - repeated by the policy, whatever it is
+            raise ApplicationError(discreet(error), type=type(error).__name__).with_traceback(
+                error.__traceback__
+            ) from None
+
+
+def discreet(error: Exception) -> str:
+    """Say what an error says if it can quote nobody, else only of which kind it is."""
+    if isinstance(error, MailError | OSError):  # mail errors quote no addresses; a test says so
+        return str(error)
+    if isinstance(error, DBAPIError):
+        code = getattr(error.orig, "sqlstate", None) or "no code"
+        return f"{type(error.__cause__ or error.orig).__name__} ({code}): see the stack trace"
+    return f"{type(error).__name__}: see the stack trace"

@@ -15,9 +15,12 @@ from domain.order_case import MailKind, Plan, Step, TaskKind
 
 
 class Message(BaseModel):
-    """Base of all messages. Unknown fields are ignored, so that a rollback can read newer ones."""
+    """Base of all messages. Unknown fields are ignored, so that a rollback can read newer ones.
 
-    model_config = ConfigDict(frozen=True)
+    What does not fit is refused without being quoted: the refusal ends up in logs.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
 
 class StepRequest(Message):

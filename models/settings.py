@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.payload_keys import parse_payload_keys
 
 
 class Settings(BaseSettings):
@@ -36,7 +38,12 @@ class Settings(BaseSettings):
     temporal_tls_cert: Path | None = Field(None, description="client certificate for mTLS (PEM)")
     temporal_tls_key: Path | None = Field(None, description="key of the client certificate (PEM)")
     temporal_api_key: SecretStr = Field(SecretStr(""), description="API key of Temporal Cloud")
-    temporal_ui: str = Field("", description="address of the Web UI, for links only")
+    temporal_ui: str = Field(
+        "", description="address of the Web UI: for links, and the one page that may ask the codec"
+    )
+    payload_keys: SecretStr = Field(
+        SecretStr(""), description="NAME:KEY, newest first: encrypt what Temporal keeps"
+    )
 
     api_host: str = Field("127.0.0.1", description="address the API listens on")
     api_port: int = Field(8080, ge=0, le=65535, description="port the API listens on")
@@ -69,6 +76,18 @@ class Settings(BaseSettings):
     )
 
     log_format: str = Field("text", pattern="^(text|json)$", description="text or json")
+    metrics_address: str = Field(
+        "",
+        pattern=r"^(\S+:\d{1,5})?$",
+        description="host:port on which this process shows its Prometheus metrics; empty: nowhere",
+    )
+
+    @field_validator("payload_keys")
+    @classmethod
+    def _are_keys(cls, value: SecretStr) -> SecretStr:
+        """Refuse a key that cannot be one: as our own sentence, which does not show the value."""
+        parse_payload_keys(value.get_secret_value())
+        return value
 
     @property
     def api_base_url(self) -> str:

@@ -26,6 +26,7 @@ from models.store.database import Database
 from models.store.outbox import Leased
 from starter.logs import configure_logs
 from starter.loop import run
+from starter.metrics import DatabaseGauges, meter_of, runtime_of
 from starter.stack.heartbeat import beat
 from starter.temporal import connect, start_case
 
@@ -163,8 +164,11 @@ async def main() -> None:
     stop, wake = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    database, client = Database.connect(settings), await connect(settings)
+    runtime = runtime_of(settings, "dispatcher")
+    database, client = Database.connect(settings), await connect(settings, runtime)
     helpers = [asyncio.create_task(listen(settings.database_url.get_secret_value(), wake))]
+    if runtime:
+        helpers.append(asyncio.create_task(DatabaseGauges(database, meter_of(runtime)).run()))
     if settings.heartbeat_file:
         helpers.append(asyncio.create_task(beat(settings.heartbeat_file)))
     await Dispatcher(database, client, settings.task_queue).run(wake, stop)

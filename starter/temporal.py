@@ -12,22 +12,27 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import Runtime
 
 from models import search_keys
 from models.messages import CaseStart, Message
+from models.payloads import data_converter
 from models.settings import Settings
 
 
-async def connect(settings: Settings) -> Client:
-    """Connect to the settings' Temporal: dev server, own cluster (mTLS) or Cloud (API key)."""
+async def connect(settings: Settings, runtime: Runtime | None = None) -> Client:
+    """Connect to the settings' Temporal: dev server, own cluster (mTLS) or Cloud (API key).
+
+    ``runtime`` carries the metrics of a process (``starter.metrics``); by default there are none.
+    """
     api_key = settings.temporal_api_key.get_secret_value()
     return await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter(settings),
         tls=_tls(settings),
         api_key=api_key or None,
+        runtime=runtime,
     )
 
 

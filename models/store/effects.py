@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.errors import ConflictError
 from models.codec import Json, digest
 from models.messages import StepRequest
+from models.store.repetition import found_done
 from models.store.sql import Statement
 
 _TAKE = Statement("""
@@ -40,6 +41,7 @@ async def once(
         stored = await _STORED.one(session, key=request.key)
         if stored["request_sha256"] != asked:
             raise ConflictError(f"The effect {request.key} was asked for with other content.")
+        found_done(request.key)
         kept: Json = stored["result"]
         return kept
     result = await effect()

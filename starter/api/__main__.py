@@ -12,7 +12,9 @@ import uvicorn
 from models.settings import Settings
 from models.store.database import Database
 from starter.api.app import make_app
+from starter.api.services import connect_when_needed
 from starter.logs import configure_logs
+from starter.metrics import meter_of, runtime_of
 
 GRACE_SECONDS = 15
 
@@ -33,8 +35,9 @@ async def main() -> None:
     settings = Settings()
     configure_logs(settings)
     database = Database.connect(settings)
+    runtime = runtime_of(settings, "api")
     config = uvicorn.Config(
-        make_app(settings, database),
+        make_app(settings, database, connect_when_needed(settings, runtime), meter_of(runtime)),
         host=settings.api_host,
         port=settings.api_port,
         log_config=None,

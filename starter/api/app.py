@@ -8,15 +8,18 @@ from collections.abc import AsyncIterator
 
 import structlog
 from fastapi import FastAPI
+from temporalio.common import MetricMeter
 
 from models.settings import Settings
 from models.store.database import Database
 from starter.api.auth import TokenGate
+from starter.api.codec_door import CodecDoor
 from starter.api.errors import Guard, add_handlers
 from starter.api.limits import BodyLimit
 from starter.api.routes import ROUTERS
 from starter.api.services import Connect, Services, connect_when_needed, now
 from starter.first_start import prepare
+from starter.metrics import CountWebhooks
 
 log = structlog.get_logger("api")
 
@@ -25,9 +28,15 @@ FIRST_START_SECONDS = 5.0
 
 
 def make_app(
-    settings: Settings, database: Database, temporal_client: Connect | None = None
+    settings: Settings,
+    database: Database,
+    temporal_client: Connect | None = None,
+    meter: MetricMeter = MetricMeter.noop,
 ) -> FastAPI:
-    """Return the application. ``temporal_client`` gives a connected client when one is needed."""
+    """Return the application.
+
+    ``temporal_client`` gives a connected client when one is needed; ``meter`` counts webhooks.
+    """
     connect = temporal_client or connect_when_needed(settings)
     app = FastAPI(
         title="Zahltag",
@@ -42,7 +51,9 @@ def make_app(
     add_handlers(app)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(CountWebhooks, meter=meter)
     app.add_middleware(TokenGate, token=settings.api_token)
+    app.add_middleware(CodecDoor, settings=settings)
     app.add_middleware(Guard)
     return app
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 
 from models.settings import Settings
 from models.store.database import Database
@@ -28,7 +29,7 @@ class Services:
     temporal: Connect
 
 
-def connect_when_needed(settings: Settings) -> Connect:
+def connect_when_needed(settings: Settings, runtime: Runtime | None = None) -> Connect:
     """Return a function that connects to Temporal at its first success, then gives that client.
 
     The client mends broken connections by itself; only the first one has to be asked for again.
@@ -38,7 +39,7 @@ def connect_when_needed(settings: Settings) -> Connect:
     async def client() -> Client:
         async with lock:
             if not known:
-                known.append(await temporal.connect(settings))
+                known.append(await temporal.connect(settings, runtime))
         return known[0]
 
     return client

@@ -35,6 +35,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "ledger": ("ledger", "audit"),
     "company": ("company",),
     "channel": ("channel",),
+    "payload_key": ("payload-key",),
 }
 GLOBAL_OPTIONS = ("--data-dir", "--as")
 

@@ -94,6 +94,12 @@ class DataDir:
         except FileNotFoundError:
             return ""
 
+    def keep_secret(self, name: str, text: str) -> None:
+        """Keep one more secret, or another value of it; those made at the start never change."""
+        if name in SECRETS:
+            raise ValueError(f"{name} is made once")
+        write_whole(self._secret(name), text)
+
     def read(self, name: str) -> dict[str, Any]:
         """A JSON file of ours; empty if it is not there (files appear whole or not at all)."""
         try:

@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from starter.stack.datadir import DataDir
 
 PORTS_FILE = "ports.json"
+PAYLOAD_KEYS = "payload_keys"  # a file of secrets/, made by `zahltag payload-key add`
 
 
 def stack_environment(data: DataDir, ports: dict[str, int]) -> dict[str, str]:
     """Every ``ZAHLTAG_`` variable that the processes of this stack get."""
     password = data.secret("postgres_password")
+    # Without a key in the data directory, the user's own setting counts.
+    keys = data.secret(PAYLOAD_KEYS) or Settings().payload_keys.get_secret_value()
     return {
         "ZAHLTAG_DATA_DIR": str(data.path),
         "ZAHLTAG_DATABASE_URL": (
@@ -33,6 +36,7 @@ def stack_environment(data: DataDir, ports: dict[str, int]) -> dict[str, str]:
         "ZAHLTAG_API_URL": f"http://127.0.0.1:{ports['api']}",
         "ZAHLTAG_API_TOKEN": data.secret("api_token"),
         "ZAHLTAG_SECRET_KEY": data.secret("secret_key"),
+        "ZAHLTAG_PAYLOAD_KEYS": keys,
         "ZAHLTAG_SMTP_HOST": "127.0.0.1",
         "ZAHLTAG_SMTP_PORT": str(ports["mailbox"]),
         "ZAHLTAG_SMTP_USER": "",

@@ -74,6 +74,7 @@ def servers_only(data: DataDir, ports: dict[str, int]) -> list[ProcessSpec]:
     """PostgreSQL with its migrations, Temporal and the mailbox: what our own processes need."""
     given = stack_environment(data, ports)
     ui, address = given["ZAHLTAG_TEMPORAL_UI"], given["ZAHLTAG_TEMPORAL_ADDRESS"]
+    codec = f"{given['ZAHLTAG_API_URL']}/codec" if given["ZAHLTAG_PAYLOAD_KEYS"] else ""
     migrations = python("migrations", data, ports, "starter.stack.prepare", after=("postgres",))
     return [
         _postgres(data, ports),
@@ -81,7 +82,9 @@ def servers_only(data: DataDir, ports: dict[str, int]) -> list[ProcessSpec]:
         ProcessSpec(
             name="temporal",
             command=tuple(
-                temporal.command(data.temporal_file, ports["temporal"], ports["temporal_ui"])
+                temporal.command(
+                    data.temporal_file, ports["temporal"], ports["temporal_ui"], codec=codec
+                )
             ),
             environment={**os.environ, MARKER: marker("temporal", data.path)},
             healthy=lambda _pid: temporal.answers(ui),
@@ -110,7 +113,7 @@ def whole_stack(data: DataDir, ports: dict[str, int]) -> list[ProcessSpec]:
     ready = ("migrations", "temporal", "mailbox")
     return [
         *servers_only(data, ports),
-        python("worker", data, ports, "worker", after=ready, patience=40),
+        python("worker", data, ports, "worker", after=ready, patience=40, metrics=0),
         python(
             "api",
             data,
@@ -119,8 +122,9 @@ def whole_stack(data: DataDir, ports: dict[str, int]) -> list[ProcessSpec]:
             after=ready,
             healthy=api_answers,
             address=f"127.0.0.1:{ports['api']}",
+            metrics=2,
         ),
-        python("dispatcher", data, ports, "starter.dispatcher", after=ready),
+        python("dispatcher", data, ports, "starter.dispatcher", after=ready, metrics=1),
     ]
 
 
@@ -134,8 +138,12 @@ def python(
     healthy: Callable[[int], Awaitable[bool]] | None = None,
     address: str = "",
     patience: float = 10,
+    metrics: int | None = None,
 ) -> ProcessSpec:
-    """A Python process of ours; without a question to ask, its heartbeat tells its health."""
+    """A Python process of ours; without a question to ask, its heartbeat tells its health.
+
+    ``metrics``: on which port from the one of ``ZAHLTAG_METRICS_ADDRESS`` on it shows them.
+    """
     sign = data.heartbeat(name)
 
     async def beats(pid: int) -> bool:
@@ -146,6 +154,7 @@ def python(
         command=(sys.executable, "-m", module),
         environment={
             **child_environment(data, ports),
+            "ZAHLTAG_METRICS_ADDRESS": _metrics_address(metrics),
             "ZAHLTAG_HEARTBEAT_FILE": str(sign),
             MARKER: marker(name, data.path),
         },
@@ -155,6 +164,12 @@ def python(
         once=name == "migrations",
         patience=patience,
     )
+
+
+def _metrics_address(place: int | None) -> str:
+    """The processes of one machine cannot share a port: each takes the next one."""
+    host, _, port = Settings().metrics_address.rpartition(":")
+    return f"{host}:{int(port) + place}" if host and place is not None else ""
 
 
 async def greets(port: int, host: str = "127.0.0.1", *, silent: bool = False) -> bool:

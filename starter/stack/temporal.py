@@ -20,9 +20,10 @@ NAMESPACE = "default"
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def command(file: Path, port: int, ui_port: int) -> list[str]:
+def command(file: Path, port: int, ui_port: int, codec: str = "") -> list[str]:
     """How the server is started: its database in a file, our search attributes registered.
 
+    ``codec`` is where the Web UI has encrypted payloads decoded, if they are encrypted.
     WAL with synchronous=NORMAL survives kill -9 and costs a fraction of the default's time.
     """
     attributes = [f"--search-attribute={name}={kind}" for name, kind in SEARCH_ATTRIBUTES.items()]
@@ -30,6 +31,7 @@ def command(file: Path, port: int, ui_port: int) -> list[str]:
         *(program(), "server", "start-dev", "--db-filename", str(file), "--ip", "127.0.0.1"),
         *("--port", str(port), "--ui-port", str(ui_port), "--log-level", "warn"),
         *("--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"),
+        *(("--ui-codec-endpoint", codec) if codec else ()),
         *("--ui-disable-news-fetch", *attributes),
     ]
 

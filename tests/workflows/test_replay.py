@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import (
     Interceptor,
@@ -30,11 +30,15 @@ from temporalio.worker import (
 from temporalio.workflow import NondeterminismError
 
 from models.messages import CaseStart
+from models.payloads import data_converter
+from models.settings import Settings
 from tests.workflows.house import House
 from tests.workflows.stories import STORIES
 from workflows.order_to_cash import OrderToCash
 
 HISTORIES = Path(__file__).with_name("histories")
+# Committed histories were recorded without a key.
+CLEAR = data_converter(Settings(_env_file=None, payload_keys=""))
 RECORD = os.environ.get("ZAHLTAG_RECORD_HISTORIES") == "1"
 RECORDED = sorted(path.name.removesuffix(".json") for path in HISTORIES.glob("*.json"))
 
@@ -68,12 +72,17 @@ class Listening(Interceptor):
         return Inbound
 
 
-async def replay(history: WorkflowHistory, *, type_: type = OrderToCash) -> list[dict[str, Any]]:
+async def replay(
+    history: WorkflowHistory,
+    *,
+    type_: type = OrderToCash,
+    converter: DataConverter = CLEAR,
+) -> list[dict[str, Any]]:
     """Replay a history; return what it asked of its activities. Raises NondeterminismError."""
     listening = Listening()
     replayer = Replayer(
         workflows=[type_],
-        data_converter=pydantic_data_converter,
+        data_converter=converter,
         interceptors=[listening],
         workflow_runner=UnsandboxedWorkflowRunner(),
     )

@@ -6,6 +6,7 @@ from starter.api.routes import (
     approvals,
     cases,
     channels,
+    codec,
     company,
     customers,
     exceptions,
@@ -36,6 +37,7 @@ ROUTERS = tuple(
         ledger,
         company,
         channels,
+        codec,
     )
 )
 

@@ -16,6 +16,7 @@ from starter.api.inputs import Name, json_object
 from starter.api.services import Json, Services, Uses, now
 from starter.channel_secrets import PAYMENTS
 from starter.intake import take_webhook
+from starter.metrics import KIND
 from starter.receipts import take_notice
 
 router = APIRouter()
@@ -25,6 +26,7 @@ router = APIRouter()
 async def webhook(channel: Name, request: Request, services: Uses) -> Json:
     """Take in an order or a payment notice. 200 means: it is stored, and will have its effect."""
     source, secret = await _connection(services, channel)
+    request.scope[KIND] = source
     body, headers = await request.body(), request.headers
     if source == PAYMENTS:
         verify_standard(headers, body, secret, now())

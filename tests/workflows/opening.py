@@ -1,0 +1,87 @@
+"""Opens a house: worker, dispatcher and a mail server, on a database and a Temporal server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from pydantic import SecretStr
+from temporalio.client import Client
+from temporalio.common import MetricMeter
+from temporalio.runtime import Runtime
+from temporalio.testing import WorkflowEnvironment
+
+from activities.metrics import CountingMailer
+from activities.services import Services
+from connectors.mail import SmtpMailer
+from domain.company import Company
+from models.payloads import data_converter
+from models.settings import Settings
+from models.store.database import Database
+from starter.dispatcher import Dispatcher
+from starter.stack import mailbox
+from tests.workflows.house import House
+from worker import make_worker
+
+
+@asynccontextmanager
+async def open_house(
+    client: Client,
+    database: Database,
+    settings: Settings,
+    company: Company,
+    *,
+    cached_workflows: int = 1000,
+    queue: str = "",
+    channel: str = "",
+    meter: MetricMeter = MetricMeter.noop,
+) -> AsyncIterator[House]:
+    """Run everything until the block ends; another house with its queue and channel goes on."""
+    assert settings.mailbox_dir
+    queue = queue or f"tests-{uuid.uuid4()}"
+    refuses, away = {"refused@brandt-soehne.example"}, asyncio.Event()
+
+    class Moody(mailbox.Handler):
+        """A mail server that does not know everybody, and is not always there."""
+
+        async def handle_RCPT(  # noqa: N802 - aiosmtpd finds the hook by this name
+            self, _server: SMTP, _session: Session, envelope: Envelope, to: str, _options: list[str]
+        ) -> str:
+            if away.is_set():
+                return "451 4.3.0 Come back later"
+            if to in refuses:
+                return f"550 5.1.1 <{to}> is unknown here"
+            envelope.rcpt_tos.append(to)
+            return "250 2.1.5 OK"
+
+    async with mailbox.serving("127.0.0.1", 0, settings.mailbox_dir, Moody) as port:
+        own = settings.model_copy(update={"smtp_port": port, "task_queue": queue})
+        mailer = SmtpMailer(own)
+        services = Services(database, CountingMailer(mailer, meter), own)
+        logging.getLogger("temporalio").setLevel(logging.ERROR)
+        async with make_worker(client, services, cached_workflows=cached_workflows, meter=meter):
+            dispatcher = Dispatcher(database, client, queue)
+            wake, stop = asyncio.Event(), asyncio.Event()
+            running = asyncio.create_task(dispatcher.run(wake, stop))
+            channel = channel or f"t{uuid.uuid4().hex[:8]}"
+            yield House(database, own, company, client, dispatcher, wake, channel, refuses, away)
+            stop.set()
+            wake.set()
+            await running
+        await mailer.aclose()
+
+
+async def client_with(
+    temporal: WorkflowEnvironment, keys: str, runtime: Runtime | None = None
+) -> Client:
+    """Connect to the same server with payload keys of one's own, and with metrics."""
+    return await Client.connect(
+        temporal.client.service_client.config.target_host,
+        namespace=temporal.client.namespace,
+        data_converter=data_converter(Settings(_env_file=None, payload_keys=SecretStr(keys))),
+        runtime=runtime,
+    )

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from starter.backup import facts, manifest
 from starter.backup.manifest import KEY_FILE, Manifest, TableFile
 from starter.backup.progress import Progress, Say
 from starter.stack import migrate
+from starter.stack.checks import LAST_BACKUP
 from starter.stack.processes import ProcessRef
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ async def create(settings: Settings, target: Path, say: Say, *, with_key: bool =
     connection = await connect(settings)
     try:
         with _growing(target) as directory:
-            return await _write(connection, settings, directory, say, with_key=with_key)
+            made = await _write(connection, settings, directory, say, with_key=with_key)
+        await _note(connection)
+        return made
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise RefusedError(f"The database refused the backup: {error}.") from error
     except OSError as error:
@@ -72,6 +75,16 @@ async def connect(settings: Settings) -> Connection:
             f"The database cannot be reached ({reason}): start it (`zahltag up --detach`), or"
             " correct ZAHLTAG_DATABASE_URL."
         ) from error
+
+
+async def _note(connection: Connection) -> None:
+    """Let the doctor know when the last backup was; the backup is whole without it."""
+    with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        await connection.execute(
+            "insert into history (case_id, at, actor, event, text, detail)"
+            " values ($1, now(), 'zahltag', 'backup', 'A backup was taken', '{}')",
+            LAST_BACKUP,
+        )
 
 
 async def _write(

@@ -118,6 +118,8 @@ class Supervisor:
             log.info("stopping %s", keeper.spec.name)
             await asyncio.to_thread(keeper.stop)
         self._state.stage = Stage.STOPPED
+        # This process may live on: a command that kept a part of the stack for a while.
+        self._state.supervisor = Record()
         self._save()
 
     def _save(self) -> None:

@@ -52,7 +52,6 @@ async def create(settings: Settings, target: Path, say: Say, *, with_key: bool =
         with _growing(target) as directory:
             made = await _write(connection, settings, directory, say, with_key=with_key)
         await _note(connection)
-        return made
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise RefusedError(f"The database refused the backup: {error}.") from error
     except OSError as error:
@@ -60,6 +59,8 @@ async def create(settings: Settings, target: Path, say: Say, *, with_key: bool =
             f"The backup cannot be written to {target}: {error.strerror or error}."
             " Nothing was left there."
         ) from error
+    else:
+        return made
     finally:
         connection.terminate()
 

@@ -141,9 +141,7 @@ async def _channels(connection: Connection, settings: Settings) -> Check:
 
 async def _backups(connection: Connection) -> Check:
     """A hint, no fault: others may take the backups."""
-    last = await connection.fetchval(
-        "select max(at) from history where case_id = $1", LAST_BACKUP
-    )
+    last = await connection.fetchval("select max(at) from history where case_id = $1", LAST_BACKUP)
     age = (datetime.now(UTC) - last).days if last else 0
     return Check(
         "backup",

@@ -41,7 +41,19 @@ from starter.stack import migrate
 from starter.stack.throwaway import ThrowawayServer
 
 # What CSV could stumble over.
-HOSTILE = ["", '"', "'", ",", "\\.", "\\N", "NULL", "a\nb\r\nc", "\t", "Müller & Söhne 🧾", "\u2028"]
+HOSTILE = [
+    "",
+    '"',
+    "'",
+    ",",
+    "\\.",
+    "\\N",
+    "NULL",
+    "a\nb\r\nc",
+    "\t",
+    "Müller & Söhne 🧾",
+    "\u2028",
+]
 NOW = datetime(2026, 11, 22, 7, 14, tzinfo=UTC)
 
 
@@ -115,6 +127,17 @@ async def rows(settings: Settings) -> dict[str, int]:
         await connection.close()
 
 
+def open_to_others(directory: Path) -> list[Path]:
+    """What of a backup others could read."""
+    every = [directory, *directory.rglob("*")]
+    return [path for path in every if path.stat().st_mode & 0o077]
+
+
+def leftovers(directory: Path) -> list[str]:
+    """What unfinished backups have left beside their place."""
+    return [path.name for path in directory.iterdir() if path.name.startswith(".")]
+
+
 async def test_every_byte_comes_back(
     filled: Settings, postgres: ThrowawayServer, tmp_path: Path
 ) -> None:
@@ -131,8 +154,7 @@ async def test_every_byte_comes_back(
     assert again.sequences == made.sequences
     assert made.rows_of("history") == len(HOSTILE)
     assert (await migrate.versions(other))[0] == migrate.revisions()[-1]
-    for path in [tmp_path / "one", *(tmp_path / "one").rglob("*")]:
-        assert path.stat().st_mode & 0o077 == 0
+    assert open_to_others(tmp_path / "one") == []
     await postgres.drop(other.database_url.get_secret_value())
 
 
@@ -174,7 +196,7 @@ async def test_what_is_there_is_not_replaced_unasked(filled: Settings, tmp_path:
         await create(filled, tmp_path / "b", quiet)
     (tmp_path / "empty").mkdir()
     await create(filled, tmp_path / "empty", quiet)
-    assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] == ".") == []
+    assert leftovers(tmp_path) == []
 
 
 async def test_writers_keep_a_restore_away(filled: Settings, tmp_path: Path) -> None:
@@ -305,6 +327,13 @@ def run(*words: str, url: str = "", **options: Any) -> subprocess.CompletedProce
     )
 
 
+def start(*words: str, url: str) -> subprocess.Popen[bytes]:
+    """Start a program of ours against a database."""
+    return subprocess.Popen(
+        [sys.executable, *words], env={**os.environ, "ZAHLTAG_DATABASE_URL": url}
+    )
+
+
 def _little_space() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
 
@@ -321,7 +350,8 @@ async def test_a_full_disk_leaves_nothing(filled: Settings, tmp_path: Path) -> N
         assert done.returncode == 1
         assert "cannot be written" in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-    assert list(tmp_path.iterdir()) == [filled.mailbox_dir]
+    assert leftovers(tmp_path) == []
+    assert not (tmp_path / "b").exists()
 
 
 async def test_killed_while_it_is_taken(filled: Settings, tmp_path: Path) -> None:
@@ -329,8 +359,7 @@ async def test_killed_while_it_is_taken(filled: Settings, tmp_path: Path) -> Non
     url = filled.database_url.get_secret_value()
     holding = await asyncpg.connect(url)
     await holding.execute("begin; lock table task in access exclusive mode")
-    words = [sys.executable, "-m", "starter.cli", "backup", "create", str(tmp_path / "b")]
-    taking = subprocess.Popen(words, env={**os.environ, "ZAHLTAG_DATABASE_URL": url})
+    taking = start("-m", "starter.cli", "backup", "create", str(tmp_path / "b"), url=url)
     waits = "select count(*) from pg_locks where not granted"
     deadline = time.monotonic() + 60
     while not await holding.fetchval(waits):
@@ -342,9 +371,9 @@ async def test_killed_while_it_is_taken(filled: Settings, tmp_path: Path) -> Non
     await holding.execute("rollback")
     await holding.close()
     assert not (tmp_path / "b").exists()
-    assert len(list(tmp_path.glob(".b.*.unfinished"))) == 1
+    assert leftovers(tmp_path) == [f".b.{taking.pid}.unfinished"]
     await create(filled, tmp_path / "b", quiet)
-    assert list(tmp_path.glob(".b.*.unfinished")) == []
+    assert leftovers(tmp_path) == []
 
 
 KILLED = """

@@ -25,6 +25,11 @@ _UNDER_WAY = text(
     "select id from case_file where closed_at is null and invoice_no is null"
     " and waiting_for = 'nothing' and cancel_reason is null order by id"
 )
+_UNDOING = text(
+    "select id from case_file f where closed_at is null and cancel_reason is not null"
+    " and invoice_no is not null and not exists"
+    " (select from invoice i where i.case_id = f.id and i.type = '384') order by id"
+)
 _OPEN = text("select id from case_file where closed_at is null order by id")
 _ASK_ABOUT_MAILS = text(
     "update outgoing_mail set state = 'handing_over', handing_over_at = :at"
@@ -65,20 +70,25 @@ async def settle(
 
 
 async def _hold(session: AsyncSession, since: str, at: datetime) -> tuple[str, ...]:
-    """Let orders on their way to an invoice wait until a person has looked after them."""
-    held = tuple((await session.execute(_UNDER_WAY)).scalars().all())
-    problem = Problem(
-        field=Step.CREATE_INVOICE.value,
-        kind=tasks.STEP_FAILED,
-        expected="a look whether this order was invoiced after the backup: if not, retry the case;"
-        " if so, cancel it",
-        found=f"restored from the backup of {since}",
-        owner="finance",
-    )
-    for case_id in held:
-        await tasks.raise_exception(session, case_id, problem, at)
-        await cases.refresh(session, case_id, at)
-    return held
+    """Let what was on its way to a document with a number wait until a person has looked."""
+    held = []
+    for query, step, document in (
+        (_UNDER_WAY, Step.CREATE_INVOICE, "an invoice"),
+        (_UNDOING, Step.CANCEL_INVOICE, "a cancellation invoice"),
+    ):
+        problem = Problem(
+            field=step.value,
+            kind=tasks.STEP_FAILED,
+            expected=f"a look whether the customer got {document} after the backup: if not, retry"
+            " the case; if so, that document has to be taken back",
+            found=f"restored from the backup of {since}",
+            owner="finance",
+        )
+        for case_id in (await session.execute(query)).scalars().all():
+            await tasks.raise_exception(session, case_id, problem, at)
+            await cases.refresh(session, case_id, at)
+            held.append(case_id)
+    return tuple(held)
 
 
 def new_series(series: str, at: datetime) -> str:

@@ -202,18 +202,17 @@ async def _seal(session: AsyncSession, settings: Settings, found: Manifest, key:
 
 @asynccontextmanager
 async def _without_temporal(data: DataDir) -> AsyncIterator[None]:
-    """Put the embedded Temporal's database aside; it comes back if the facts do not change."""
+    """Throw the embedded Temporal's database away, in one step.
+
+    It does not come back if the commit fails: whether it did is not always known, and cases without
+    a workflow get one, while a workflow without its facts would do harm.
+    """
     here = data.temporal_file.parent
     aside = here.with_name("temporal.replaced")
     shutil.rmtree(aside, ignore_errors=True)
     here.rename(aside)
     here.mkdir(mode=0o700)
-    try:
-        yield
-    except BaseException:
-        here.rmdir()
-        aside.rename(here)
-        raise
+    yield
     shutil.rmtree(aside, ignore_errors=True)
 
 

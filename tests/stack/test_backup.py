@@ -12,16 +12,21 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import text
 
 from connectors.mailbox import list_mails
+from domain.errors import RefusedError
 from models.settings import Settings
 from models.store import audit
 from models.store.database import Database
 from starter.backup import restore as backups
+from starter.backup.create import create
+from starter.backup.notice import SENTENCE
 from starter.backup.restore import Wish
 from starter.dispatcher import Dispatcher
+from starter.stack import control
 from starter.stack.datadir import DataDir
 from starter.stack.doctor import examine
 from starter.stack.throwaway import ThrowawayServer, running_stack
@@ -42,7 +47,7 @@ async def test_a_running_stack_is_backed_up_and_goes_on_elsewhere(
     """Orders come in while it is taken, more happens after it, and another stack takes over."""
     backup = tmp_path / "backup"
     async with running_stack(tmp_path / "one") as settings:
-        rested, numbers = await _work(settings, DataDir(tmp_path / "one"), backup)
+        rested, numbers = await _work(settings, backup)
 
     data = DataDir(tmp_path / "two")
     done = await backups.restore(data, Wish(backup), print)
@@ -57,12 +62,12 @@ async def test_a_running_stack_is_backed_up_and_goes_on_elsewhere(
         assert [c.finding for c in await examine(data) if not c.ok] == []
         await _nothing_happened_twice(settings, database, told, numbers)
 
-        await _servers_elsewhere(settings, backup, postgres, tmp_path, monkeypatch)
+        with monkeypatch.context() as environment:
+            await _servers_elsewhere(settings, backup, postgres, tmp_path, environment)
+        await _replaced_while_it_runs(settings, backup, database)
 
 
-async def _work(
-    settings: Settings, data: DataDir, backup: Path
-) -> tuple[dict[str, Any], dict[str, str]]:
+async def _work(settings: Settings, backup: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Fill a stack, take a backup in the middle, go on; return what rested, and each invoice."""
     async with _shop(settings) as crowd, _database(settings) as database, all_end(crowd):
         buyings = crowd.open(ORDERS)
@@ -73,9 +78,9 @@ async def _work(
         rested = await _cases(settings)
 
         placing = [asyncio.create_task(crowd.buy(b, after=0.3 * n)) for n, b in enumerate(coming)]
-        await asyncio.sleep(0.2)
-        said = await asyncio.to_thread(_zahltag, data, "backup", "create", str(backup))
-        assert "as of" in said
+        await crowd.until(lambda b: b.case_id, coming[1])
+        made = await create(settings, backup, print)
+        assert made.rows_of("sales_order") >= RESTING
         # What follows is unknown to the backup: payments, mails, invoice numbers.
         await asyncio.gather(*placing, crowd.pay(resting[0]), crowd.pay(resting[1]))
         await crowd.until(lambda b: b.closed, *coming, *resting[:2])
@@ -90,7 +95,9 @@ async def _go_on(settings: Settings, database: Database) -> None:
         buyings = crowd.open(ORDERS)
         await asyncio.gather(*(crowd.order(buying) for buying in buyings))
         await asyncio.gather(*(_look_after(settings, database, buying) for buying in buyings))
-        await asyncio.gather(*(crowd.pay(buying) for buying in buyings[1:]))
+        await crowd.look()
+        owing = [buying for buying in buyings[1:] if not buying.closed]
+        await asyncio.gather(*(crowd.pay(buying) for buying in owing))
         await crowd.until(lambda b: b.closed, *buyings[1:])
         assert not buyings[0].closed, unfinished(crowd)
 
@@ -143,6 +150,36 @@ async def _servers_elsewhere(
     for case_id, run_id in before.items():
         handle = client.get_workflow_handle(case_id, run_id=run_id)
         assert (await handle.describe()).status.name == "TERMINATED"  # type: ignore[union-attr]
+
+
+async def _replaced_while_it_runs(settings: Settings, backup: Path, database: Database) -> None:
+    """A running stack is replaced: meanwhile it says so, then it goes on with the backup."""
+    await database.engine.dispose()
+    heard: set[tuple[int, str]] = set()
+
+    async def ask() -> None:
+        token = settings.api_token.get_secret_value()
+        async with httpx.AsyncClient(base_url=settings.api_base_url, trust_env=False) as client:
+            while True:
+                with contextlib.suppress(httpx.HTTPError):
+                    headers = {"Authorization": f"Bearer {token}"}
+                    answer = await client.get("/api/cases", headers=headers)
+                    said = answer.json()
+                    words = said.get("error", "") if isinstance(said, dict) else ""
+                    heard.add((answer.status_code, words))
+                await asyncio.sleep(0.02)
+
+    asking = asyncio.create_task(ask())
+    data = DataDir(settings.data_dir)
+    with pytest.raises(RefusedError, match="--replace"):
+        await backups.restore(data, Wish(backup), print)
+    await backups.restore(data, Wish(backup, replace=True), print)
+    asking.cancel()
+    assert (503, SENTENCE) in heard
+    assert (await control.status(data)).healthy
+    assert await _cases(settings)
+    async with database.transaction() as session:
+        assert [found.name for found in await audit.verify(session) if not found.ok] == []
 
 
 def _zahltag(data: DataDir, *words: str) -> str:

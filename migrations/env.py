@@ -28,13 +28,12 @@ def run(connection: Connection, metadata: MetaData | None = None) -> None:
 
 async def run_by_settings() -> None:
     import sqlmodel  # noqa: PLC0415 - an upgrade does without
-    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
 
     import models.tables  # noqa: F401, PLC0415 - fills the metadata
     from models.settings import Settings  # noqa: PLC0415
-    from models.store.database import async_url  # noqa: PLC0415
+    from models.store.database import make_engine  # noqa: PLC0415
 
-    engine = create_async_engine(async_url(Settings().database_url.get_secret_value()))
+    engine = make_engine(Settings().database_url.get_secret_value())
     async with engine.connect() as connection:
         await connection.run_sync(run, sqlmodel.SQLModel.metadata)
         await connection.commit()

@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.company import Company
 from domain.errors import RefusedError
 from models.codec import dump_company, read_company
+from models.store import left_series
 from models.store.sql import Statement
 from models.tables import CompanyRow
 
@@ -35,7 +36,11 @@ def of(profile: str | None) -> Company:
 
 
 async def put(session: AsyncSession, company: Company, *, at: datetime, by: str) -> None:
-    """Set the company; documents made before keep what they say."""
+    """Set the company; documents made before keep what they say.
+
+    ConflictError for an invoice series that a restore has left.
+    """
+    await left_series.refuse(session, company)
     values = {"profile": dump_company(company), "set_at": at, "set_by": by}
     await session.exec(
         insert(CompanyRow)

@@ -23,15 +23,26 @@ _LOCK = "select pg_try_advisory_lock(hashtextextended($1, 0))"
 _UNLOCK = "select pg_advisory_unlock(hashtextextended($1, 0))"
 
 
-def async_url(url: str) -> str:
-    """Return a ``postgresql://`` address in the form that the asyncpg driver wants."""
-    scheme, separator, rest = url.partition("://")
-    if not separator or not scheme.startswith("postgres"):
+def make_engine(url: str, *, command_timeout: float | None = None, **options: Any) -> AsyncEngine:  # noqa: ANN401 - SQLAlchemy's own options
+    """Make an engine for a ``postgresql://`` address; RefusedError if it is none.
+
+    asyncpg reads the address itself: it knows what libpq knows (``sslmode``, ``sslrootcert``,
+    ``application_name``, several hosts), where SQLAlchemy would pass each on as an argument that
+    asyncpg does not have. Seconds: 10 to connect, ``command_timeout`` for one statement.
+    """
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme not in {"postgresql", "postgres"}:
         raise RefusedError(
             "ZAHLTAG_DATABASE_URL is not set or not a PostgreSQL address; expected"
             " postgresql://user:password@host:port/database."
         )
-    return f"postgresql+asyncpg://{rest}"
+
+    async def connect(*_: object, **__: object) -> Any:  # noqa: ANN401 - the driver's connection
+        return await asyncpg.connect(
+            url, timeout=10, command_timeout=command_timeout, server_settings=_SERVER_SETTINGS
+        )
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, **options)
 
 
 class Connection:
@@ -85,19 +96,14 @@ class Database:
     @classmethod
     def connect(cls, settings: Settings) -> Database:
         """Make the pool; connections are opened when they are needed."""
-        url = async_url(settings.database_url.get_secret_value())
         return cls(
-            create_async_engine(
-                url,
+            make_engine(
+                settings.database_url.get_secret_value(),
+                command_timeout=60,
                 pool_size=settings.database_pool,
                 max_overflow=0,
                 pool_use_lifo=True,  # few connections that know their statements, not many
                 hide_parameters=True,  # error texts end up in logs and histories
-                connect_args={
-                    "timeout": 10,
-                    "command_timeout": 60,
-                    "server_settings": _SERVER_SETTINGS,
-                },
             )
         )
 

@@ -36,6 +36,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "company": ("company",),
     "channel": ("channel",),
     "payload_key": ("payload-key",),
+    "backup": ("backup",),
 }
 GLOBAL_OPTIONS = ("--data-dir", "--as")
 

@@ -42,13 +42,14 @@ def up(
         return
     was_running = control.is_supervised(data)
     try:
-        asyncio.run(_attended(data))
+        asked = asyncio.run(_attended(data))
     except RefusedError:
         # What ran before this command is not stopped because the rest could not be started.
         if not was_running:
             control.down(data)
         raise
-    control.down(data)
+    if asked:  # else somebody else has stopped it, and may be at work: a restore, say
+        control.down(data)
     typer.echo("Stopped.")
 
 
@@ -121,8 +122,8 @@ async def _start(data: DataDir) -> None:
     _addresses(found)
 
 
-async def _attended(data: DataDir) -> None:
-    """Start and stay; a signal ends either, and the caller then stops everything."""
+async def _attended(data: DataDir) -> bool:
+    """Start and stay; True if a signal ends either, and the caller then stops everything."""
     from starter.stack import control  # noqa: PLC0415 - fast start of other commands
 
     leave = asyncio.Event()
@@ -134,10 +135,11 @@ async def _attended(data: DataDir) -> None:
     leaving.cancel()
     if not starting.done():
         starting.cancel()
-        return
+        return True
     await starting
     typer.echo("Ctrl-C stops everything.", err=True)
     await control.attend(data, leave)
+    return leave.is_set()
 
 
 def _addresses(found: StackStatus) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
 BACKLOG = timedelta(minutes=5)
+LAST_BACKUP = "backup"  # the name under which backups stand in the history
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +60,10 @@ async def check_database(settings: Settings) -> list[Check]:
             )
         )
         current, newest = await migrate.versions(settings)
-        up_to_date = current is not None and current == newest
-        checks.append(
-            Check(
-                "schema",
-                up_to_date,
-                f"the schema is at {current or 'nothing'}; the newest version is {newest}",
-                "run `zahltag migrate`",
-            )
-        )
-        if up_to_date:
-            checks += await _facts(connection)
+        checks.append(_schema(current, newest, migrate.revisions()))
+        if checks[-1].ok:
+            checks += [*await _facts(connection), await _channels(connection, settings)]
+            checks.append(await _backups(connection))
     except asyncpg.PostgresError as error:
         checks.append(
             Check(
@@ -104,6 +98,58 @@ async def _facts(connection: Connection) -> list[Check]:
             "look at the log of the dispatcher, and whether Temporal and the worker run",
         ),
     ]
+
+
+def _schema(current: str | None, newest: str | None, known: list[str]) -> Check:
+    if current and current not in known:
+        return Check(
+            "schema",
+            ok=False,
+            finding=f"the schema is at {current}, which is newer than this program ({newest})",
+            remedy="install the version that made it, or a later one; to go back, restore the"
+            " backup from before the upgrade (docs/operations.md)",
+        )
+    return Check(
+        "schema",
+        current == newest,
+        f"the schema is at {current or 'nothing'}; the newest version is {newest}",
+        "run `zahltag migrate`",
+    )
+
+
+async def _channels(connection: Connection, settings: Settings) -> Check:
+    """Whether the webhook secrets can be opened with the key of the settings."""
+    from domain.errors import RefusedError  # noqa: PLC0415 - beside the next one
+    from models.vault import Vault  # noqa: PLC0415 - brings cryptography along
+
+    closed, why = [], ""
+    for channel in await connection.fetch("select name, secret from channel order by name"):
+        try:
+            Vault(settings).open(channel["secret"])
+        except RefusedError as refused:
+            closed.append(channel["name"])
+            why = refused.message
+    return Check(
+        "channels",
+        not closed,
+        f"webhooks of {', '.join(closed)} cannot be checked: {why}"
+        if closed
+        else "the webhook secrets can be opened",
+        "bring the key back (ZAHLTAG_SECRET_KEY), or set the secrets with `zahltag channel set`",
+    )
+
+
+async def _backups(connection: Connection) -> Check:
+    """A hint, no fault: others may take the backups."""
+    last = await connection.fetchval("select max(at) from history where case_id = $1", LAST_BACKUP)
+    age = (datetime.now(UTC) - last).days if last else 0
+    return Check(
+        "backup",
+        ok=True,
+        finding=f"the last `zahltag backup create` was {age} day(s) ago"
+        if last
+        else "none was taken with `zahltag backup create` yet",
+    )
 
 
 async def check_temporal(settings: Settings) -> list[Check]:

@@ -16,11 +16,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from models.settings import Settings
-from models.store.database import async_url
+from models.store.database import make_engine
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -33,26 +32,32 @@ LOCK = 26_01_08_12_20_01_07
 
 async def upgrade(settings: Settings) -> None:
     """Run every migration that is missing, in one transaction."""
-    async with _connected(settings) as connection:
+    async with connected(settings) as connection:
         # Held until the commit: who comes second waits and then finds nothing to do.
         await connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOCK})
-        await connection.run_sync(_upgrade)
+        await connection.run_sync(apply)
         await connection.commit()
 
 
 async def versions(settings: Settings) -> tuple[str | None, str | None]:
     """The schema's version in the database, and the newest one there is."""
-    async with _connected(settings) as connection:
+    async with connected(settings) as connection:
         current = await connection.run_sync(
             lambda sync: MigrationContext.configure(sync).get_current_revision()
         )
     return current, ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def revisions() -> list[str]:
+    """Every version of the schema that this program knows, oldest first."""
+    script = ScriptDirectory.from_config(_config())
+    return [each.revision for each in reversed(list(script.walk_revisions()))]
+
+
 @contextlib.asynccontextmanager
-async def _connected(settings: Settings) -> AsyncIterator[AsyncConnection]:
-    url = async_url(settings.database_url.get_secret_value())
-    engine = create_async_engine(url, poolclass=NullPool)
+async def connected(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    """One connection of its own, without a limit of time for a statement; closed at the end."""
+    engine = make_engine(settings.database_url.get_secret_value(), poolclass=NullPool)
     try:
         async with engine.connect() as connection:
             yield connection
@@ -60,10 +65,11 @@ async def _connected(settings: Settings) -> AsyncIterator[AsyncConnection]:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection) -> None:
+def apply(connection: Connection, revision: str = "head") -> None:
+    """Run the migrations up to a version, within the caller's transaction."""
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _config() -> Config:

@@ -9,10 +9,12 @@ Run as ``python -m starter.stack.supervisor DATA_DIR``; ``starter.stack.control`
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from domain.errors import RefusedError
@@ -23,7 +25,7 @@ from starter.stack.environment import PORTS_FILE
 from starter.stack.keeper import Keeper
 from starter.stack.processes import ProcessRef, marked, stop
 from starter.stack.state import Record, Stage, State
-from starter.stack.table import ProcessSpec, table
+from starter.stack.table import ProcessSpec, Table, table
 
 # `down` holds the lock while it sweeps up; a supervisor that finds it taken longer is the second.
 LOCK_PATIENCE = 2.0
@@ -34,17 +36,27 @@ log = logging.getLogger(__name__)
 class Supervisor:
     """One run of the stack, from the first process to the last one's end."""
 
-    def __init__(self, data: DataDir) -> None:
+    def __init__(self, data: DataDir, chosen: Table | None = None) -> None:
         self._data = data
+        self._table = chosen or table()
         self._state = State.load(data)
         self._keepers: list[Keeper] = []
 
     async def run(self) -> None:
-        """Start and keep everything until SIGTERM or SIGINT; then stop everything."""
+        """Keep everything running until SIGTERM or SIGINT; then stop everything."""
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        async with self.keeping():
+            await stopping.wait()
+
+    @contextlib.asynccontextmanager
+    async def keeping(self) -> AsyncIterator[list[Keeper]]:
+        """Start everything and keep it running while the block runs; then stop everything.
+
+        Who calls this holds the lock of the data directory.
+        """
         self._introduce()
         specs = await asyncio.to_thread(self._prepare)
         self._keepers = [
@@ -58,7 +70,7 @@ class Supervisor:
             for keeper in self._keepers
         ]
         try:
-            await stopping.wait()
+            yield self._keepers
         finally:
             await self._stop(tasks)
 
@@ -84,11 +96,11 @@ class Supervisor:
             self._data.write(PORTS_FILE, ports)
         for note in self._state.notes:
             log.warning(note)
-        specs = table()(self._data, ports)
+        specs = self._table(self._data, ports)
         if any(spec.name == "postgres" for spec in specs):
             # How the server is started depends on where its home could be made.
             self._data.cluster(fsync=Settings().pg_fsync == "on", create=True)
-            specs = table()(self._data, ports)
+            specs = self._table(self._data, ports)
         end_unrecorded(self._data, self._state)
         old = self._state.processes
         self._state.processes = {spec.name: old.get(spec.name, Record()) for spec in specs}
@@ -106,6 +118,8 @@ class Supervisor:
             log.info("stopping %s", keeper.spec.name)
             await asyncio.to_thread(keeper.stop)
         self._state.stage = Stage.STOPPED
+        # This process may live on: a command that kept a part of the stack for a while.
+        self._state.supervisor = Record()
         self._save()
 
     def _save(self) -> None:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 
 from activities.case import CaseActivities
 from activities.customer import CustomerActivities
 from activities.email import EmailActivities
+from activities.failpoints import Points, armed, reach
 from activities.invoice import InvoiceActivities
 from activities.payments import PaymentActivities
 from activities.pulse import EVERY, Pulse
 from activities.services import PlainErrors, Services
 from activities.tasks import TaskActivities
 from connectors.mail import SmtpMailer
+from domain.errors import RefusedError
 from models.messages import Progress
 from models.settings import Settings
 from models.store.database import Database
@@ -52,10 +56,26 @@ def activities_of(services: Services) -> list[Callable[..., Awaitable[Progress]]
     ]
 
 
-def make_worker(client: Client, services: Services, *, cached_workflows: int = 1000) -> Worker:
+def interceptors_of(services: Services, points: Points | None = None) -> list[Interceptor]:
+    """Return what surrounds every activity, outermost first; ``points`` listens to failpoints."""
+    around: list[Interceptor] = [PlainErrors(), Pulse()]
+    if points is None:
+        return around
+    services.database.watcher = reach
+    return [*around, points]
+
+
+def make_worker(
+    client: Client,
+    services: Services,
+    *,
+    cached_workflows: int = 1000,
+    points: Points | None = None,
+) -> Worker:
     """Return a worker with every workflow and activity of the product.
 
     ``cached_workflows=0`` replays every case at each of its steps: how tests prove that it can.
+    ``points`` is where something goes wrong on purpose.
     """
     return Worker(
         client,
@@ -63,7 +83,7 @@ def make_worker(client: Client, services: Services, *, cached_workflows: int = 1
         max_cached_workflows=cached_workflows,
         workflows=[OrderToCash],
         activities=activities_of(services),
-        interceptors=[PlainErrors(), Pulse()],
+        interceptors=interceptors_of(services, points),
         max_heartbeat_throttle_interval=EVERY,
         # An activity holds up to two database connections, a local one holds one: together they
         # never wait for each other.
@@ -81,8 +101,10 @@ async def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     database, mailer = Database.connect(settings), SmtpMailer(settings)
+    services = Services(database, mailer, settings)
+    points = armed(os.environ, settings, [a.__name__ for a in activities_of(services)])
     client = await connect(settings)
-    async with make_worker(client, Services(database, mailer, settings)):
+    async with make_worker(client, services, points=points):
         alive = (
             asyncio.create_task(beat(settings.heartbeat_file)) if settings.heartbeat_file else None
         )
@@ -94,4 +116,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except RefusedError as error:
+        sys.exit(error.message)

@@ -15,6 +15,7 @@ from email.message import EmailMessage
 
 from temporalio import activity
 
+from activities.failpoints import reach
 from activities.mail_contents import compose
 from activities.services import Services
 from connectors.mail import Acceptance, MailNotSentError, MailRefusedError
@@ -61,6 +62,7 @@ class EmailActivities:
                 intended = await self._intend(request)
                 if isinstance(intended, Progress):
                     return intended
+                await reach("after_intent")
                 await self._hand_over(*intended, request.at)
             return await self._settle(request)
 
@@ -113,6 +115,7 @@ class EmailActivities:
         """Mark the hand-over, then hand over."""
         async with self.services.database.transaction() as session:
             await mails.mark_handing_over(session, mail.key, at)
+        await reach("after_mark")
         try:
             await self.services.mailer.send(message)
         except MailRefusedError as error:
@@ -121,6 +124,7 @@ class EmailActivities:
         except MailNotSentError as error:
             await self._note(mail.key, mails.INTENDED, str(error), at)
             raise
+        await reach("after_acceptance")
 
     async def _note(self, key: str, state: str, outcome: str, at: datetime) -> None:
         async with self.services.database.transaction() as session:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -28,6 +28,8 @@ class Database:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        # Told "before_commit" and "after_commit" of every transaction; for failpoints only.
+        self.watcher: Callable[[str], Awaitable[None]] | None = None
 
     @classmethod
     def connect(cls, settings: Settings) -> Database:
@@ -48,6 +50,10 @@ class Database:
         """Run a block in one transaction: committed at its end, rolled back by an error."""
         async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
+            if self.watcher:
+                await self.watcher("before_commit")
+        if self.watcher:
+            await self.watcher("after_commit")
 
     async def close(self) -> None:
         """Close all connections."""

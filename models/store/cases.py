@@ -216,6 +216,11 @@ async def close(session: AsyncSession, case_id: str, status: Status, at: datetim
     )
 
 
+async def lock(session: AsyncSession, case_id: str) -> None:
+    """Lock the case itself. Whoever needs the customer's lock too takes that one first."""
+    await session.exec(select(CaseFile.id).where(CaseFile.id == case_id).with_for_update())
+
+
 async def lock_customer(session: AsyncSession, case_id: str) -> None:
     """Lock the case's customer, if it has one: no posting crosses what follows."""
     query = select(SalesOrder.customer_id).where(SalesOrder.case_id == case_id)

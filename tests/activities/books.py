@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import BigInteger, Integer, Table
-from sqlmodel import SQLModel
 
 from connectors.mailbox import list_mails
+from models import tables
 from models.store.database import Database
 
 Books = Counter[str]
@@ -41,7 +41,7 @@ def _rows(table: Table) -> str:
     return f"select '{table.name} ' || (to_jsonb(t){without})::text from {table.name} t"  # noqa: S608
 
 
-_EVERYTHING = " union all ".join(_rows(table) for table in SQLModel.metadata.sorted_tables)
+_EVERYTHING = " union all ".join(_rows(table) for table in tables.SQLModel.metadata.sorted_tables)
 
 _KEEP = """
 drop schema if exists kept cascade;

@@ -112,6 +112,8 @@ async def trial_of(driver: Driver, deaths: Mortals, occasion: Occasion) -> Trial
     database, folder = driver.services.database, driver.services.settings.mailbox_dir
     assert folder
     kept = await Kept.now(database, folder)
+    await deaths.rehearse(driver.services.settings, occasion)
+    await kept.bring_back()
     watching = unarmed(occasion)
     plan = _plan(await run_surrounded(driver.services, watching, occasion))
     await check(database, mailbox=folder)

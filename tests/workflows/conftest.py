@@ -13,6 +13,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
+from activities.failpoints import Points
 from activities.services import Services
 from connectors.mail import SmtpMailer
 from domain.company import Company
@@ -54,6 +55,12 @@ def cached_workflows(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
 
+@pytest.fixture
+def points() -> Points | None:
+    """What surrounds the activities of the house; a test may put something there."""
+    return None
+
+
 @pytest_asyncio.fixture
 async def house(
     temporal: WorkflowEnvironment,
@@ -61,6 +68,7 @@ async def house(
     settings: Settings,
     company: Company,
     cached_workflows: int,
+    points: Points | None,
 ) -> AsyncIterator[House]:
     """A house whose invariants are checked when the test is over."""
     assert settings.mailbox_dir
@@ -85,7 +93,9 @@ async def house(
         mailer = SmtpMailer(own)
         services = Services(database, mailer, own)
         logging.getLogger("temporalio").setLevel(logging.ERROR)
-        async with make_worker(temporal.client, services, cached_workflows=cached_workflows):
+        async with make_worker(
+            temporal.client, services, cached_workflows=cached_workflows, points=points
+        ):
             dispatcher = Dispatcher(database, temporal.client, queue)
             wake, stop = asyncio.Event(), asyncio.Event()
             running = asyncio.create_task(dispatcher.run(wake, stop))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.common import MetricMeter
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.case import CaseActivities
 from activities.customer import CustomerActivities
 from activities.email import EmailActivities
+from activities.failpoints import Points, armed, reach
 from activities.invoice import InvoiceActivities
 from activities.metrics import CountEffects, CountingMailer
 from activities.payments import PaymentActivities
@@ -22,6 +25,7 @@ from activities.pulse import EVERY, Pulse
 from activities.services import PlainErrors, Services
 from activities.tasks import TaskActivities
 from connectors.mail import SmtpMailer
+from domain.errors import RefusedError
 from models.messages import Progress
 from models.settings import Settings
 from models.store.database import Database
@@ -57,6 +61,15 @@ def activities_of(services: Services) -> list[Callable[..., Awaitable[Progress]]
     ]
 
 
+def interceptors_of(services: Services, points: Points | None = None) -> list[Interceptor]:
+    """Return what surrounds every activity, outermost first; ``points`` listens to failpoints."""
+    around: list[Interceptor] = [PlainErrors(), Pulse()]
+    if points is None:
+        return around
+    services.database.watcher = reach
+    return [*around, points]
+
+
 def make_worker(
     client: Client,
     services: Services,
@@ -64,12 +77,13 @@ def make_worker(
     cached_workflows: int = 1000,
     sandbox: bool = True,
     meter: MetricMeter = MetricMeter.noop,
+    points: Points | None = None,
 ) -> Worker:
     """Return a worker with every workflow and activity of the product.
 
     ``cached_workflows=0`` replays every case at each of its steps: how tests prove that it can.
     The sandbox refuses what would not replay; what tests have proved runs without it in production
-    (docs/decisions/0009).
+    (docs/decisions/0009). ``points`` is where something goes wrong on purpose.
     """
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandbox else UnsandboxedWorkflowRunner()
     return Worker(
@@ -79,7 +93,7 @@ def make_worker(
         workflow_runner=runner,
         workflows=[OrderToCash],
         activities=activities_of(services),
-        interceptors=[CountEffects(meter), PlainErrors(), Pulse()],
+        interceptors=[CountEffects(meter), *interceptors_of(services, points)],
         max_heartbeat_throttle_interval=EVERY,
         # An activity holds one database connection at a time: together they never wait for one.
         max_concurrent_activities=max(services.settings.database_pool // 2, 1),
@@ -100,7 +114,8 @@ async def main() -> None:
     database, mailer = Database.connect(settings), SmtpMailer(settings)
     client = await connect(settings, runtime)
     services = Services(database, CountingMailer(mailer, meter), settings)
-    async with make_worker(client, services, sandbox=False, meter=meter):
+    points = armed(os.environ, settings, [a.__name__ for a in activities_of(services)])
+    async with make_worker(client, services, sandbox=False, meter=meter, points=points):
         alive = (
             asyncio.create_task(beat(settings.heartbeat_file)) if settings.heartbeat_file else None
         )
@@ -112,4 +127,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main())
+    try:
+        run(main())
+    except RefusedError as error:
+        sys.exit(error.message)

@@ -48,7 +48,8 @@ class CaseActivities:
         """Store a decision that came through Temporal (the API stores its own) and look again."""
         command = request.command
         async with self.services.database.transaction() as session:
-            if not command.stored:
+
+            async def store() -> Json:
                 decision = Decision(
                     name=request.name,
                     by=f"{command.by} via Temporal",
@@ -57,12 +58,17 @@ class CaseActivities:
                     via_temporal=True,
                 )
                 await decisions.store(session, request.case_id, decision, request.at)
+                return {}
+
+            if not command.stored:
+                await once(session, request, store)
             return await cases.refresh(session, request.case_id, request.at)
 
     @activity.defn(name="note_overdue")
     async def note_overdue(self, request: StepRequest) -> Progress:
         """Note that the due date has passed, if it has and something is still open."""
         async with self.services.database.transaction() as session:
+            await cases.lock(session, request.case_id)
             case, day = await cases.standing_on(session, request.case_id, request.at)
             late = case.due_date is not None and day > case.due_date and case.amount_due > 0
             if late and not case.overdue_noted:
@@ -84,6 +90,7 @@ class CaseActivities:
     async def close_case(self, request: StepRequest) -> Progress:
         """Close the case and the tasks that followed it up, if it still is to be closed."""
         async with self.services.database.transaction() as session:
+            await cases.lock(session, request.case_id)
             progress = await cases.look(session, request.case_id, request.at)
             if progress.plan.step is not Step.CLOSE_CASE:
                 return progress

@@ -17,6 +17,7 @@ from enum import Enum
 
 from temporalio import activity
 
+from activities.failpoints import reach
 from activities.mail_contents import compose
 from activities.services import Services
 from connectors.mail import Acceptance, MailNotSentError, MailRefusedError
@@ -129,6 +130,7 @@ class EmailActivities:
         self, connection: Connection, request: StepRequest, message: EmailMessage
     ) -> None:
         """Hand over what is marked already; a definite failure takes the mark back."""
+        await reach("after_mark")
         try:
             await self.services.mailer.send(message)
         except MailRefusedError as error:
@@ -137,6 +139,7 @@ class EmailActivities:
         except MailNotSentError as error:
             await self._note(connection, request, mails.INTENDED, str(error))
             raise
+        await reach("after_acceptance")
 
     async def _note(
         self, connection: Connection, request: StepRequest, state: str, outcome: str

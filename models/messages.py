@@ -89,6 +89,11 @@ class DecisionRequest(Message):
     command: Command
     at: datetime
 
+    @property
+    def key(self) -> str:
+        """The business key: a decision counts once, however often it is delivered."""
+        return f"{self.case_id}:take_decision.{self.name}:{self.command.id}"
+
 
 class CaseState(Message):
     """What a case carries into its next run (continue-as-new)."""

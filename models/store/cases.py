@@ -243,6 +243,11 @@ async def close(session: AsyncSession, case_id: str, status: Status, at: datetim
     await _CLOSE.run(session, case_id=case_id, status=status, at=at)
 
 
+async def lock(session: AsyncSession, case_id: str) -> None:
+    """Lock the case itself. Whoever needs the customer's lock too takes that one first."""
+    await session.exec(select(CaseFile.id).where(CaseFile.id == case_id).with_for_update())
+
+
 async def lock_customer(session: AsyncSession, case_id: str) -> None:
     """Lock the case's customer, if it has one: no posting crosses what follows."""
     await _LOCK_CUSTOMER.run(session, case_id=case_id)

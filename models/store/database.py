@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from models.store import sql
 # A statement is planned once per connection: its plan never depends on the values here, and
 # planning the facts of a case anew takes ten times as long as reading them.
 _SERVER_SETTINGS = {"plan_cache_mode": "force_generic_plan"}
+Watcher = Callable[[str], Awaitable[None]]
 _LOCK = "select pg_try_advisory_lock(hashtextextended($1, 0))"
 _UNLOCK = "select pg_advisory_unlock(hashtextextended($1, 0))"
 
@@ -48,9 +49,12 @@ def make_engine(url: str, *, command_timeout: float | None = None, **options: An
 class Connection:
     """One connection of the pool; ``transaction`` is the only way to use it."""
 
-    def __init__(self, shared: AsyncConnection, driver: asyncpg.Connection) -> None:
+    def __init__(
+        self, shared: AsyncConnection, driver: asyncpg.Connection, watcher: Watcher | None
+    ) -> None:
         self._shared = shared
         self._driver = driver
+        self._watcher = watcher
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -67,10 +71,14 @@ class Connection:
                 sql.use(session, self._driver)
                 yield session
                 await sql.finish(session)
+                if self._watcher:
+                    await self._watcher("before_commit")
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             if self._driver.is_closed():
                 raise ConnectionError("the database went away") from error
             raise
+        if self._watcher:
+            await self._watcher("after_commit")
 
     async def try_lock(self, name: str) -> bool:
         """Take a lock that outlives transactions, unless another connection has it."""
@@ -92,6 +100,8 @@ class Database:
         self.engine = engine
         self._plain = engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(engine.sync_engine, "checkout", _refuse_closed)
+        # Told "before_commit" and "after_commit" of every transaction; for failpoints only.
+        self.watcher: Watcher | None = None
 
     @classmethod
     def connect(cls, settings: Settings) -> Database:
@@ -134,7 +144,7 @@ class Database:
         async with self._plain.connect() as shared:
             driver: asyncpg.Connection = (await shared.get_raw_connection()).driver_connection
             try:
-                yield Connection(shared, driver)
+                yield Connection(shared, driver, self.watcher)
             finally:
                 if driver.is_in_transaction():  # its end was broken off: nobody may inherit it
                     driver.terminate()

@@ -39,15 +39,15 @@ async def store(session: AsyncSession, case_id: str, decision: Decision, at: dat
         return await _correct(session, case_id, decision, at)
     if decision.name in {"cancel", "extend", "write_off"}:
         return await _end(session, case_id, decision, at)
-    case = await cases.standing(session, case_id)
     if decision.name == "retry":
         if await tasks.resolve_step_failure(session, case_id, by=decision.by, at=at) is None:
+            case = await cases.standing(session, case_id)
             raise ConflictError(
                 f"Nothing failed in case {case_id}: there is no step to repeat. {_where(case, at)}"
             )
         return True
     if decision.name in {"approve", "reject"}:
-        return await _approve(session, case_id, case, decision, at)
+        return await _approve(session, case_id, decision, at)
     raise RefusedError(f"There is no decision {decision.name!r}.")
 
 
@@ -105,12 +105,12 @@ def _split(fields: dict[str, str]) -> tuple[list[str], dict[str, str]]:
     return accepted, changes
 
 
-async def _approve(
-    session: AsyncSession, case_id: str, case: Standing, decision: Decision, at: datetime
-) -> bool:
+async def _approve(session: AsyncSession, case_id: str, decision: Decision, at: datetime) -> bool:
     approval = await approvals.pending_of(session, case_id)
     approved = decision.name == "approve"
     if approval is None:
+        # Read after the lock: what somebody else has decided meanwhile is seen.
+        case = await cases.standing(session, case_id)
         if case.approval == ("approved" if approved else "rejected"):
             return False
         raise ConflictError(

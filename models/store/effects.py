@@ -8,7 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.errors import ConflictError
 from models.codec import Json, digest
-from models.messages import StepRequest
+from models.messages import DecisionRequest, StepRequest
 from models.store.repetition import found_done
 from models.store.sql import Statement
 
@@ -21,7 +21,9 @@ _KEEP = Statement("update effect set result = :result where key = :key")
 
 
 async def once(
-    session: AsyncSession, request: StepRequest, effect: Callable[[], Awaitable[Json]]
+    session: AsyncSession,
+    request: StepRequest | DecisionRequest,
+    effect: Callable[[], Awaitable[Json]],
 ) -> Json:
     """Run ``effect`` if this key never succeeded before, else return what it returned then.
 
@@ -50,5 +52,5 @@ async def once(
     return result
 
 
-def _fingerprint(request: StepRequest) -> str:
+def _fingerprint(request: StepRequest | DecisionRequest) -> str:
     return digest(request.model_dump(mode="json", exclude={"at", "failure"}))

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.errors import ConflictError, RefusedError
 from domain.order_case import Standing, Status
 from models.store import approvals, cases, history, invoices, tasks
-from models.tables import CaseFile, DueDateChange, Task
+from models.tables import DueDateChange, Task
 
 LONGEST_EXTENSION = timedelta(days=365)
 
@@ -114,4 +114,4 @@ def _claim(case: Standing, case_id: str) -> tuple[int, date | None]:
 async def _lock(session: AsyncSession, case_id: str) -> None:
     """Take the customer's lock, so that no payment or letter crosses the decision."""
     await cases.lock_customer(session, case_id)
-    await session.exec(select(CaseFile.id).where(CaseFile.id == case_id).with_for_update())
+    await cases.lock(session, case_id)

@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from temporalio.testing import ActivityEnvironment
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
+
+from activities.failpoints import Points
 from activities.services import Services
 from connectors.shops import SHOPS
 from connectors.shops.port import OrderEvent, parse_document
 from domain.order_case import Step
-from models.messages import Progress, StepRequest
+from models.messages import DecisionRequest, Progress, StepRequest
 from models.store import cases, company, intake, payments
 from models.store.payments import Receipt
-from worker import activities_of
+from worker import activities_of, interceptors_of
+from workflows.policies import POLICIES, SILENCE
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "orders"
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -104,3 +109,43 @@ class Driver:
     def later(self, days: int) -> None:
         """Move the workflow's time on."""
         self.at += timedelta(days=days)
+
+
+class _Effect(ActivityInboundInterceptor):
+    """The innermost link of a worker's chain: the activity itself."""
+
+    def __init__(self) -> None:
+        """There is no next."""
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
+        """Run it."""
+        return await input.fn(*input.args)
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What the workflow would ask for next: which activity, and with which request."""
+
+    activity: str
+    request: StepRequest | DecisionRequest
+
+
+async def run_surrounded(services: Services, points: Points, occasion: Occasion) -> Progress:
+    """Run an activity with everything that a worker puts around it."""
+    chain: ActivityInboundInterceptor = _Effect()
+    for interceptor in reversed(interceptors_of(services, points)):
+        chain = interceptor.intercept_activity(chain)
+    name = occasion.activity
+    local = POLICIES[name].local
+    environment = ActivityEnvironment()
+    environment.info = replace(
+        environment.info,
+        activity_type=name,
+        is_local=local,
+        heartbeat_timeout=None if local else SILENCE,
+    )
+    known = {activity.__name__: activity for activity in activities_of(services)}
+    progress: Progress = await environment.run(
+        chain.execute_activity, ExecuteActivityInput(known[name], [occasion.request], None, {})
+    )
+    return progress

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import sys
+from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from activities.failpoints import DIED
 from connectors.mailbox import list_mails
 from models.settings import Settings
 from models.store.database import Database
-from starter.stack import control
+from starter.stack import control, heartbeat
+from starter.stack.environment import PORTS_FILE, child_environment
 from starter.temporal import connect
 from tests.crash.conftest import Stack
 from tests.crash.monkey import VICTIMS, Monkey
@@ -91,6 +96,39 @@ async def test_open_cases_outlive_temporals_database(stack: Stack) -> None:
         await asyncio.gather(*(crowd.pay(buying) for buying in buyings))
         await crowd.until(lambda b: b.closed, *buyings)
     await all_is_well(stack, crowd)
+
+
+async def test_workers_die_where_it_hurts_most(stack: Stack, tmp_path: Path) -> None:
+    """Right after an invoice was committed, right after a mail was accepted: both once, all ends."""
+    hurts = ("after_commit:create_invoice:exit", "after_acceptance:send_email:exit")
+    async with contextlib.AsyncExitStack() as living, shop(stack, "hurt") as crowd, all_end(crowd):
+        workers = [await living.enter_async_context(armed(stack, at, tmp_path)) for at in hurts]
+        waiting, crowd.buyings = crowd.open(60), []
+        while any(worker.returncode is None for worker in workers):
+            crowd.buyings.append(waiting.pop(0))
+            await crowd.order(crowd.buyings[-1])
+            await asyncio.sleep(0.2)
+        assert [worker.returncode for worker in workers] == [DIED, DIED]
+        await asyncio.gather(*(crowd.pay(buying) for buying in crowd.buyings))
+        await crowd.until(lambda b: b.closed, *crowd.buyings)
+    await all_is_well(stack, crowd)
+
+
+@contextlib.asynccontextmanager
+async def armed(stack: Stack, failpoint: str, folder: Path) -> AsyncIterator[Process]:
+    """Start one more worker, which will die at a failpoint, and wait until it works."""
+    alive = folder / failpoint
+    environment = child_environment(stack.data, stack.data.read(PORTS_FILE) or {})
+    environment |= {"ZAHLTAG_FAILPOINT": failpoint, "ZAHLTAG_HEARTBEAT_FILE": str(alive)}
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "worker", env=environment)
+    try:
+        while not heartbeat.is_fresh(alive, worker.pid):  # noqa: ASYNC110 - it is a file
+            await asyncio.sleep(0.05)
+        yield worker
+    finally:
+        if worker.returncode is None:
+            worker.kill()
+        await worker.wait()
 
 
 async def all_is_told_again(database: Database) -> None:

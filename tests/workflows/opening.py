@@ -15,6 +15,7 @@ from temporalio.common import MetricMeter
 from temporalio.runtime import Runtime
 from temporalio.testing import WorkflowEnvironment
 
+from activities.failpoints import Points
 from activities.metrics import CountingMailer
 from activities.services import Services
 from connectors.mail import SmtpMailer
@@ -39,6 +40,7 @@ async def open_house(
     queue: str = "",
     channel: str = "",
     meter: MetricMeter = MetricMeter.noop,
+    points: Points | None = None,
 ) -> AsyncIterator[House]:
     """Run everything until the block ends; another house with its queue and channel goes on."""
     assert settings.mailbox_dir
@@ -63,7 +65,9 @@ async def open_house(
         mailer = SmtpMailer(own)
         services = Services(database, CountingMailer(mailer, meter), own)
         logging.getLogger("temporalio").setLevel(logging.ERROR)
-        async with make_worker(client, services, cached_workflows=cached_workflows, meter=meter):
+        async with make_worker(
+            client, services, cached_workflows=cached_workflows, meter=meter, points=points
+        ):
             dispatcher = Dispatcher(database, client, queue)
             wake, stop = asyncio.Event(), asyncio.Event()
             running = asyncio.create_task(dispatcher.run(wake, stop))

@@ -1,0 +1,116 @@
+"""Everything a case has left behind, in a form that two runs can be compared in; and the way back.
+
+Compared is every row of every table and every mail. Only what says nothing is left out: ids that a
+rolled back transaction has used up, and how often a mail was handed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import BigInteger, Integer, Table
+
+from connectors.mailbox import list_mails
+from models import tables
+from models.store.database import Database
+
+Books = Counter[str]
+
+# "Task 3", "payment-2": which number it is depends on how many attempts there were.
+_NUMBERED = re.compile(
+    r"\b((?:approval|change|exception|extension|invoice|payment|step_failed|task)"
+    r"(?:_id)?(?:[ :-]|\": ?))\d+|\b(K)\d{5}\b",
+    re.IGNORECASE,
+)
+# Numbers of rows and of attempts; and the files themselves, whose hashes stand beside them.
+_LEFT_OUT = {"document": ["content"], "inbox": ["body"], "outgoing_mail": ["attempts"]}
+
+
+def _rows(table: Table) -> str:
+    ids = [
+        column.name
+        for column in table.columns
+        if isinstance(column.type, BigInteger | Integer)
+        and (column.name == "id" or column.name.endswith("_id"))
+    ]
+    names = ", ".join(f"'{name}'" for name in [*ids, *_LEFT_OUT.get(table.name, [])])
+    without = f" - array[{names}]" if names else ""
+    return f"select '{table.name} ' || (to_jsonb(t){without})::text from {table.name} t"  # noqa: S608
+
+
+_EVERYTHING = " union all ".join(_rows(table) for table in tables.SQLModel.metadata.sorted_tables)
+
+_KEEP = """
+drop schema if exists kept cascade;
+create schema kept;
+do $$ declare one record; begin
+  for one in select tablename as name from pg_tables where schemaname = 'public' loop
+    execute format('create table kept.%1$I as table public.%1$I', one.name);
+  end loop;
+  create table kept.sequences as select sequencename, last_value, start_value from pg_sequences
+    where schemaname = 'public';
+end $$"""
+_BRING_BACK = """
+do $$ declare one record; begin
+  set local session_replication_role = replica;  -- past the guards of what is append-only
+  for one in select tablename as name from pg_tables where schemaname = 'public' loop
+    execute format('delete from public.%I', one.name);
+    execute format('insert into public.%1$I overriding system value table kept.%1$I', one.name);
+  end loop;
+  perform setval(sequencename::regclass, coalesce(last_value, start_value),
+                 last_value is not null) from kept.sequences;
+end $$"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A moment that a database and a mailbox can be brought back to."""
+
+    database: Database
+    mailbox: Path
+    mails: frozenset[Path]
+
+    @classmethod
+    async def now(cls, database: Database, mailbox: Path) -> Kept:
+        """Keep the present moment; it lies in a schema ``kept`` until ``forget``."""
+        async with database.engine.begin() as connection:
+            for statement in _KEEP.split(";\n", 2):
+                await connection.exec_driver_sql(statement)
+        return cls(database, mailbox, frozenset(mailbox.iterdir()))  # noqa: ASYNC240 - a test
+
+    async def bring_back(self) -> None:
+        """Undo everything since then."""
+        async with self.database.engine.begin() as connection:
+            await connection.exec_driver_sql(_BRING_BACK)
+        for path in self.mailbox.iterdir():
+            if path not in self.mails:
+                path.unlink()
+
+    async def forget(self) -> None:
+        """Remove the schema."""
+        async with self.database.engine.begin() as connection:
+            await connection.exec_driver_sql("drop schema kept cascade")
+
+
+async def books(database: Database, mailbox: Path) -> Books:
+    """Return every row and every mail as a line."""
+    async with database.engine.connect() as connection:
+        rows = (await connection.exec_driver_sql(_EVERYTHING)).scalars()
+        found = Counter(without_numbers(row) for row in rows)
+    for mail in list_mails(mailbox):
+        found[f"mail {mail.kind} {mail.case_id} {mail.message_id} {mail.attachments}"] += 1
+    return found
+
+
+def difference(expected: Books, found: Books) -> list[str]:
+    """Say what is missing and what is too much."""
+    missing = [f"missing: {line}" for line in (expected - found).elements()]
+    return missing + [f"too much: {line}" for line in (found - expected).elements()]
+
+
+def without_numbers(words: str) -> str:
+    """Return words without the numbers that the database gives."""
+    return _NUMBERED.sub(r"\1\2#", words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError
 from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import (
@@ -65,6 +66,8 @@ def discreet(error: Exception) -> str:
     """Say what an error says if it can quote nobody, else only of which kind it is."""
     if isinstance(error, MailError | OSError):  # mail errors quote no addresses; a test says so
         return str(error)
+    if isinstance(error, asyncpg.PostgresError):
+        return f"{type(error).__name__} ({error.sqlstate}): see the stack trace"
     if isinstance(error, DBAPIError):
         code = getattr(error.orig, "sqlstate", None) or "no code"
         return f"{type(error.__cause__ or error.orig).__name__} ({code}): see the stack trace"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from datetime import timedelta
 
+import asyncpg
 import pytest
 from sqlalchemy.exc import IntegrityError
 from temporalio.api.failure.v1 import Failure
@@ -74,6 +75,7 @@ async def test_no_error_quotes_anybody() -> None:
     errors = [
         KeyError(secret),
         IntegrityError("insert ...", {"email": secret}, cause),
+        asyncpg.UniqueViolationError(secret),
         MailRefusedError(550, "<k.brandt@brandt-soehne.example> is unknown"),
         ConflictError("There is one already."),
         TryLaterError("busy", timedelta(seconds=1)),

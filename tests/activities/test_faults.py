@@ -96,7 +96,7 @@ class Trial:
             life = Life(self.driver.services.settings, self.occasion, failpoint)
             assert await self.deaths.live(life) == DIED
         elif failpoint.mode is Mode.RAISE:
-            with pytest.raises(StruckError):
+            with pytest.raises(ApplicationError, match=StruckError.__name__):
                 await run_surrounded(self.driver.services, Armed(failpoint), self.occasion)
         else:
             struck = Armed(failpoint)

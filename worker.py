@@ -61,7 +61,7 @@ def make_worker(
 
     ``cached_workflows=0`` replays every case at each of its steps: how tests prove that it can.
     The sandbox refuses what would not replay; what tests have proved runs without it in production
-    (docs/decisions/0009).
+    (docs/decisions/0010).
     """
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandbox else UnsandboxedWorkflowRunner()
     return Worker(
@@ -74,8 +74,8 @@ def make_worker(
         interceptors=[PlainErrors(), Pulse()],
         max_heartbeat_throttle_interval=EVERY,
         # An activity holds one database connection at a time: together they never wait for one.
-        max_concurrent_activities=max(services.settings.database_pool // 2, 1),
-        max_concurrent_local_activities=max(services.settings.database_pool // 2, 1),
+        max_concurrent_activities=max(services.settings.database_pool // 3, 1),
+        max_concurrent_local_activities=max(services.settings.database_pool // 3, 1),
         graceful_shutdown_timeout=SHUTDOWN,
     )
 

@@ -19,6 +19,12 @@ from models.store import sql
 # A statement is planned once per connection: its plan never depends on the values here, and
 # planning the facts of a case anew takes ten times as long as reading them.
 _SERVER_SETTINGS = {"plan_cache_mode": "force_generic_plan"}
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+)
 _LOCK = "select pg_try_advisory_lock(hashtextextended($1, 0))"
 _UNLOCK = "select pg_advisory_unlock(hashtextextended($1, 0))"
 
@@ -56,6 +62,8 @@ class Connection:
                 sql.use(session, self._driver)
                 yield session
                 await sql.finish(session)
+        except _AWAY as error:
+            raise ConnectionError("the database went away") from error
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             if self._driver.is_closed():
                 raise ConnectionError("the database went away") from error

@@ -83,7 +83,7 @@ def make_worker(
 
     ``cached_workflows=0`` replays every case at each of its steps: how tests prove that it can.
     The sandbox refuses what would not replay; what tests have proved runs without it in production
-    (docs/decisions/0009). ``points`` is where something goes wrong on purpose.
+    (docs/decisions/0010). ``points`` is where something goes wrong on purpose.
     """
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandbox else UnsandboxedWorkflowRunner()
     return Worker(
@@ -96,8 +96,8 @@ def make_worker(
         interceptors=[CountEffects(meter), *interceptors_of(services, points)],
         max_heartbeat_throttle_interval=EVERY,
         # An activity holds one database connection at a time: together they never wait for one.
-        max_concurrent_activities=max(services.settings.database_pool // 2, 1),
-        max_concurrent_local_activities=max(services.settings.database_pool // 2, 1),
+        max_concurrent_activities=max(services.settings.database_pool // 3, 1),
+        max_concurrent_local_activities=max(services.settings.database_pool // 3, 1),
         graceful_shutdown_timeout=SHUTDOWN,
     )
 

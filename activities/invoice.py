@@ -19,7 +19,7 @@ from domain.order import CustomerKind, Order
 from domain.order_case import Step
 from models.codec import Json, load_invoice
 from models.messages import Progress, StepRequest
-from models.store import cases, company, customers, history, invoices, orders, payments
+from models.store import cases, company, customers, history, invoices, orders, settlement
 from models.store.effects import once
 
 
@@ -99,7 +99,7 @@ async def _cancel(session: AsyncSession, request: StepRequest) -> Json:
     firm = await company.get(session)
     today = local_date(request.at, firm.time_zone)
     item = await invoices.open_item(session, original.id or 0)
-    await payments.release(session, item, request.at, today)
+    await settlement.release(session, item, request.at, today)
     invoice = load_invoice(original.content)
     row = await invoices.issue(
         session,

@@ -10,7 +10,7 @@ from temporalio import activity
 from activities.services import Services
 from models.codec import Json
 from models.messages import Progress, StepRequest
-from models.store import cases, history, payments
+from models.store import cases, history, settlement
 from models.store.effects import once
 
 
@@ -41,7 +41,7 @@ class PaymentActivities:
 async def _match(session: AsyncSession, request: StepRequest) -> Json:
     payment_id = int(request.cause.removeprefix("payment-"))
     await cases.lock_customer(session, request.case_id)
-    payment, settled = await payments.reconcile(session, payment_id, request.case_id, request.at)
+    payment, settled = await settlement.reconcile(session, payment_id, request.case_id, request.at)
     words = (
         f"{settled:.2f} {payment.currency} settle the invoice"
         if settled

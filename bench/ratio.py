@@ -20,7 +20,7 @@ from bench.load import Driven, Way, drive
 from bench.report import Result, figure
 from bench.stack import Stack
 
-WARM_UP = 20
+WARM_UP = 40
 # In turns: whatever drifts (caches, disk, neighbours) meets both alike. The middle turn counts.
 TURNS = "CFFCCF"
 TARGET = 0.7

@@ -20,6 +20,12 @@ from models.store import sql
 # planning the facts of a case anew takes ten times as long as reading them.
 _SERVER_SETTINGS = {"plan_cache_mode": "force_generic_plan"}
 Watcher = Callable[[str], Awaitable[None]]
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+)
 _LOCK = "select pg_try_advisory_lock(hashtextextended($1, 0))"
 _UNLOCK = "select pg_advisory_unlock(hashtextextended($1, 0))"
 
@@ -73,6 +79,8 @@ class Connection:
                 await sql.finish(session)
                 if self._watcher:
                     await self._watcher("before_commit")
+        except _AWAY as error:
+            raise ConnectionError("the database went away") from error
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             if self._driver.is_closed():
                 raise ConnectionError("the database went away") from error

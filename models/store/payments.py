@@ -1,18 +1,16 @@
-"""Receipts of money and what they settle. A receipt is booked before anybody is told of it."""
+"""Receipts of money. A receipt is booked before anybody is told of it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.errors import ConflictError, NotFoundError
 from domain.invoice import Invoice
-from domain.matching import settle
 from models.codec import read_invoice
 from models.store import customers, history, ledger, outbox
 from models.store.ledger import Account, EntryKind, Line
@@ -31,23 +29,6 @@ insert into payment (provider, transaction_id, amount, currency, unallocated, va
     :reference, :invoice_no, :payer_name, :payer_iban, :case_id, :customer_id)
 on conflict do nothing returning *
 """)
-# The claim needs no lock of its own: the customer's covers it.
-_LOCK_WITH_CLAIM = Statement("""
-select p.*, t.invoice_id as claim_invoice_id, t.invoice_no as claim_invoice_no,
-  t.customer_id as claim_customer_id, t.currency as claim_currency,
-  t.open_amount as claim_open_amount
-from payment p left join open_item t on t.case_id = :case_id where p.id = :id for update of p
-""")
-_ALLOCATE = Statement("""
-with a as (insert into allocation (payment_id, invoice_id, entry_id, amount, currency)
-    values (:id, :invoice_id, :entry_id, :amount, :currency)),
-  t as (update open_item set open_amount = open_amount - :amount where invoice_id = :invoice_id)
-update payment set unallocated = unallocated - :amount, reconciled_at = coalesce(reconciled_at, :at)
-where id = :id
-""")
-_LOOKED_AT = Statement("""
-update payment set reconciled_at = coalesce(reconciled_at, :at) where id = :id
-""")
 _WITH_INVOICE = Statement("""
 select p.*, cast(i.content as text) as invoice, t.open_amount as still_open
 from payment p, invoice i join open_item t on t.invoice_id = i.id
@@ -56,17 +37,6 @@ where p.id = :id and i.case_id = :case_id and i.type = '380'
 _RECEIVED = Statement("""
 select coalesce(sum(amount), 0) from payment where case_id = :case_id and currency = :currency
 """)
-
-
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """What is open on the invoice of a case; nothing where there is none."""
-
-    invoice_id: int
-    invoice_no: str
-    customer_id: int
-    currency: str
-    open_amount: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,103 +133,6 @@ async def _book(session: AsyncSession, payment: Payment, at: datetime, by: str) 
     text = f"{payment.amount:.2f} {payment.currency} received ({payment.source})"
     history.note(session, payment.case_id, at, "payment_received", text, by, payment=payment.id)
     await outbox.tell(session, payment.case_id, "payment_received", at, payment_id=payment.id)
-
-
-async def reconcile(
-    session: AsyncSession, payment_id: int, case_id: str, at: datetime
-) -> tuple[Payment, Decimal]:
-    """Settle the case's open item with a payment as far as it goes; return the amount settled.
-
-    The caller holds the customer's lock. What is left over stays unallocated, on account.
-    """
-    row = dict(await _LOCK_WITH_CLAIM.one(session, id=payment_id, case_id=case_id))
-    claim = _Claim(*(row.pop(f"claim_{name.name}") for name in fields(_Claim)))
-    payment = Payment(**row)
-    amount = Decimal(0)
-    if claim.invoice_id is not None:
-        amount = settle(
-            owed=claim.open_amount,
-            owed_currency=claim.currency,
-            received=payment.unallocated,
-            received_currency=payment.currency,
-        )
-    if amount <= 0:
-        await _LOOKED_AT.run(session, id=payment_id, at=at)
-        return payment, amount
-    entry_id = await ledger.post(
-        session,
-        key=f"payment-{payment.id}:allocated:{claim.invoice_no}",
-        kind=EntryKind.PAYMENT_ALLOCATED,
-        valid_on=payment.valid_on,
-        known_at=at,
-        case_id=case_id,
-        description=f"Payment settles {claim.invoice_no}",
-        currency=claim.currency,
-        lines=_settlement(payment, claim, amount),
-    )
-    await _ALLOCATE.run(
-        session,
-        id=payment_id,
-        invoice_id=claim.invoice_id,
-        entry_id=entry_id,
-        amount=amount,
-        currency=claim.currency,
-        at=at,
-    )
-    return payment, amount
-
-
-async def release(session: AsyncSession, item: OpenItem, at: datetime, valid_on: date) -> None:
-    """Take every payment off a claim that is cancelled; the money is on account again.
-
-    The caller holds the customer's lock.
-    """
-    query = (
-        select(Allocation.payment_id, func.sum(Allocation.amount))
-        .where(Allocation.invoice_id == item.invoice_id)
-        .group_by(col(Allocation.payment_id))
-        .having(func.sum(Allocation.amount) > 0)
-        .order_by(col(Allocation.payment_id))
-    )
-    for payment_id, amount in (await session.exec(query)).all():
-        locked = select(Payment).where(Payment.id == payment_id).with_for_update()
-        payment = (await session.exec(locked)).one()
-        entry_id = await ledger.post(
-            session,
-            key=f"payment-{payment_id}:released:{item.invoice_no}",
-            kind=EntryKind.PAYMENT_RELEASED,
-            valid_on=valid_on,
-            known_at=at,
-            case_id=item.case_id,
-            description=f"Payment is released from {item.invoice_no}",
-            currency=item.currency,
-            lines=_settlement(payment, item, -amount),
-        )
-        session.add(
-            Allocation(
-                payment_id=payment_id,
-                invoice_id=item.invoice_id,
-                entry_id=entry_id,
-                amount=-amount,
-                currency=item.currency,
-            )
-        )
-        payment.unallocated += amount
-        item.open_amount += amount
-
-
-def _settlement(payment: Payment, item: OpenItem | _Claim, amount: Decimal) -> list[Line]:
-    """Return the lines that move an amount from the payment to the claim; negative: back."""
-    return [
-        Line(Account.UNALLOCATED, amount, customer_id=payment.customer_id, payment_id=payment.id),
-        Line(
-            Account.RECEIVABLES,
-            -amount,
-            customer_id=item.customer_id,
-            invoice_id=item.invoice_id,
-            payment_id=payment.id,
-        ),
-    ]
 
 
 async def received(session: AsyncSession, case_id: str, currency: str) -> Decimal:

@@ -91,7 +91,7 @@ async def finish(session: AsyncSession) -> None:
 
 async def _connection(session: AsyncSession) -> asyncpg.Connection:
     """Return the driver's connection; what the session holds back is written first."""
-    if session.new or session.dirty or session.deleted:
+    if session.in_transaction():  # else the ORM has not been used
         await session.flush()
     connection: asyncpg.Connection = session.info[_DRIVER]
     return connection

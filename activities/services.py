@@ -64,7 +64,7 @@ class _Saying(ActivityInboundInterceptor):
 def discreet(error: Exception) -> str:
     """Say what an error says if it can quote nobody, else only of which kind it is."""
     if isinstance(error, MailError | OSError):  # mail errors quote no addresses; a test says so
-        return str(error)
+        return str(error) or type(error).__name__
     if isinstance(error, DBAPIError):
         code = getattr(error.orig, "sqlstate", None) or "no code"
         return f"{type(error.__cause__ or error.orig).__name__} ({code}): see the stack trace"

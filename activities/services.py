@@ -65,7 +65,7 @@ class _Saying(ActivityInboundInterceptor):
 def discreet(error: Exception) -> str:
     """Say what an error says if it can quote nobody, else only of which kind it is."""
     if isinstance(error, MailError | OSError):  # mail errors quote no addresses; a test says so
-        return str(error)
+        return str(error) or type(error).__name__
     if isinstance(error, asyncpg.PostgresError):
         return f"{type(error).__name__} ({error.sqlstate}): see the stack trace"
     if isinstance(error, DBAPIError):

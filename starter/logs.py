@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import sys
 import traceback
@@ -45,6 +46,12 @@ class DiscreetFormatter(logging.Formatter):
 
     What is ours, or Temporal's word about ours, is said in full: it quotes nobody.
     """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format it anew: what another formatter made of the exception is kept in the record."""
+        own = copy.copy(record)
+        own.exc_text = None
+        return super().format(own)
 
     def formatException(self, ei: _Raised) -> str:  # noqa: N802 - the standard library's name
         """Say it for the exception and its causes, the first cause first."""

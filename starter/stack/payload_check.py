@@ -24,8 +24,10 @@ async def check_payloads(settings: Settings) -> list[Check]:
 
     names = [key.id for key in known(settings)]
     try:
+        async with asyncio.timeout(10):
+            client = await connect(settings)
         async with asyncio.timeout(30):
-            used = await keys_of_open_cases(await connect(settings), most=LOOKED_AT)
+            used = await keys_of_open_cases(client, most=LOOKED_AT)
     except (OSError, RPCError, RuntimeError, TimeoutError, ValueError):
         used = Counter()
     missing = sorted(set(used) - {*names, ""})

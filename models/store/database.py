@@ -33,9 +33,9 @@ _UNLOCK = "select pg_advisory_unlock(hashtextextended($1, 0))"
 def make_engine(url: str, *, command_timeout: float | None = None, **options: Any) -> AsyncEngine:  # noqa: ANN401 - SQLAlchemy's own options
     """Make an engine for a ``postgresql://`` address; RefusedError if it is none.
 
-    asyncpg reads the address itself: it knows what libpq knows (``sslmode``, ``sslrootcert``,
-    ``application_name``, several hosts), where SQLAlchemy would pass each on as an argument that
-    asyncpg does not have. Seconds: 10 to connect, ``command_timeout`` for one statement.
+    asyncpg reads the address itself: it understands ``sslmode``, ``sslrootcert``, several hosts and
+    settings of the session, where SQLAlchemy would pass each on as an argument that asyncpg does
+    not have. Seconds: 10 to connect, ``command_timeout`` for one statement.
     """
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in {"postgresql", "postgres"}:

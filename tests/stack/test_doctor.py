@@ -116,7 +116,7 @@ async def _is_encrypted(settings: Settings) -> bool:
 
 async def test_the_address_says_whether_it_is_encrypted(settings: Settings, tmp_path: Path) -> None:
     """``sslmode`` and its like mean in our processes what they mean to every PostgreSQL client."""
-    certificate = _certificate(tmp_path)
+    certificate, strange = _certificate(tmp_path / "ours"), _certificate(tmp_path / "strange")
     assert not await _is_encrypted(_with(settings, "sslmode=disable&application_name=zahltag"))
     with pytest.raises(ConnectionError):
         await _is_encrypted(_with(settings, "sslmode=require"))
@@ -126,7 +126,7 @@ async def test_the_address_says_whether_it_is_encrypted(settings: Settings, tmp_
             assert await _is_encrypted(_with(settings, query, port))
             assert (await found(_with(settings, query, port)))["schema"].ok
         with pytest.raises(ssl.SSLError):
-            await _is_encrypted(_with(settings, "sslmode=verify-full&sslrootcert=system", port))
+            await _is_encrypted(_with(settings, f"sslmode=verify-ca&sslrootcert={strange}", port))
 
 
 @contextlib.asynccontextmanager
@@ -171,6 +171,7 @@ def _certificate(directory: Path) -> Path:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
+    directory.mkdir()
     path = directory / "server.pem"
     path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     path.with_suffix(".key").write_bytes(

@@ -183,9 +183,9 @@ def decide(case: Standing, today: date) -> Plan:
 
 
 def _take_money(case: Standing) -> Plan | None:
-    """Money first: it may change everything that comes after."""
+    """Money first: it may change everything that comes after. Unless just that has failed."""
     waits = case.invoice_id is None and case.closed is None  # until there is an invoice
-    if waits or not case.unreconciled:
+    if waits or not case.unreconciled or Step.RECONCILE_PAYMENT in case.failed_steps:
         return None
     return Plan(
         Step.RECONCILE_PAYMENT,

@@ -70,7 +70,9 @@ standings = st.builds(
     invoice_cancelled=st.booleans(),
     told=st.booleans(),
     cancellation_mailed=st.booleans(),
-    failed_steps=st.sampled_from([(), ("send_email",), ("cancel_invoice", "close_tasks")]),
+    failed_steps=st.sampled_from(
+        [(), ("send_email",), ("reconcile_payment",), ("cancel_invoice", "close_tasks")]
+    ),
     closed=st.none() | st.sampled_from(sorted(ENDED)),
 )
 days = st.dates(date(2026, 11, 1), date(2027, 3, 1))
@@ -231,6 +233,14 @@ def test_a_failed_undo_step_does_not_stop_the_others() -> None:
     case = replace(case, cancellation_mailed=True)
     assert decide(case, TODAY).waiting_for is WaitingFor.RETRY
     assert decide(replace(case, failed_steps=()), TODAY).step is Step.CANCEL_INVOICE
+
+
+def test_a_payment_that_could_not_be_matched_waits_for_a_person() -> None:
+    """It is not tried again and again; the other steps do not go past it."""
+    case = replace(AWAITING, unreconciled=(7,))
+    assert decide(case, TODAY).step is Step.RECONCILE_PAYMENT
+    failed = replace(case, failed_steps=("reconcile_payment",))
+    assert decide(failed, TODAY).waiting_for is WaitingFor.RETRY
 
 
 def test_a_write_off_needs_a_second_person() -> None:

@@ -27,7 +27,7 @@ from tests.workflows.house import SAMPLES, House
 
 # Long enough for a cancellation to reach the server, or the database, while a step is held.
 HELD = 0.15
-PATIENCE = 120.0
+PATIENCE = 60.0
 WHY = "struck by a test"
 _PLACED = datetime.fromisoformat("2026-11-16T08:00:00+01:00")
 _NUMBERS = itertools.count()

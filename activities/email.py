@@ -94,6 +94,7 @@ class EmailActivities:
             progress = await cases.look(session, request.case_id, request.at)
             plan = progress.plan
             if (plan.mail, plan.cause) != (request.mail, request.cause):
+                await mails.withdraw(session, request.key, request.at)
                 return progress
             composed = await compose(session, request, message_id, request.at)
             mail = await mails.intend(
@@ -110,16 +111,23 @@ class EmailActivities:
             return mail, composed.message
 
     async def _hand_over(self, mail: OutgoingMail, message: EmailMessage, at: datetime) -> None:
-        """Mark the hand-over, then hand over."""
+        """Mark the hand-over, then hand over.
+
+        After an earlier hand-over with an unknown outcome a definite failure says nothing about
+        that one: the mark stays. The embedded mailbox was asked before, so there it is known.
+        """
+        doubt = mail.state == mails.HANDING_OVER and not self.services.settings.mailbox_dir
         async with self.services.database.transaction() as session:
             await mails.mark_handing_over(session, mail.key, at)
         try:
             await self.services.mailer.send(message)
         except MailRefusedError as error:
-            await self._note(mail.key, mails.FAILED, str(error), at)
+            state = mails.HANDING_OVER if doubt else mails.FAILED
+            await self._note(mail.key, state, str(error), at)
             raise NotDeliverableError(f"{str(error).capitalize()}.") from error
         except MailNotSentError as error:
-            await self._note(mail.key, mails.INTENDED, str(error), at)
+            state = mails.HANDING_OVER if doubt else mails.INTENDED
+            await self._note(mail.key, state, str(error), at)
             raise
 
     async def _note(self, key: str, state: str, outcome: str, at: datetime) -> None:

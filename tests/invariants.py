@@ -72,12 +72,20 @@ async def check(
     database: Database, *, mailbox: Path | None = None, client: Client | None = None
 ) -> None:
     """Raise AssertionError with everything that is broken."""
-    broken = await _broken_rules(database)
+    found = await broken(database, mailbox=mailbox, client=client)
+    assert not found, "\n".join(found)
+
+
+async def broken(
+    database: Database, *, mailbox: Path | None = None, client: Client | None = None
+) -> list[str]:
+    """Return a line for everything that is broken."""
+    found = await _broken_rules(database)
     if mailbox:
-        broken += await _broken_mails(database, mailbox)
+        found += await _broken_mails(database, mailbox)
     if client:
-        broken += await _failed_workflow_tasks(client)
-    assert not broken, "\n".join(broken)
+        found += await _failed_workflow_tasks(client)
+    return found
 
 
 async def _broken_rules(database: Database) -> list[str]:

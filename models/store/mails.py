@@ -89,3 +89,10 @@ async def settle(session: AsyncSession, key: str, state: str, outcome: str, at: 
         case_id, kind = changed
         words = f"Mail {kind} was sent" if state == SENT else f"Mail {kind} was not sent: {outcome}"
         history.note(session, case_id, at, f"mail_{state}", words, mail=kind)
+
+
+async def withdraw(session: AsyncSession, key: str, at: datetime) -> None:
+    """Give an intent up that its case no longer asks for; one that may have arrived stays."""
+    query = select(OutgoingMail.state).where(OutgoingMail.key == key).with_for_update()
+    if (await session.exec(query)).one_or_none() == INTENDED:
+        await settle(session, key, FAILED, "the case no longer asks for it", at)

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connectors.signatures import SignatureError
@@ -89,6 +90,8 @@ class Guard:
 
         try:
             await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            log.info("the sender has gone away", path=scope["path"])
         except Exception as error:
             if scope["type"] != "http" or began:
                 raise
@@ -96,6 +99,11 @@ class Guard:
 
 
 def _unexpected(scope: Scope, error: Exception) -> JSONResponse:
+    if _is_full(error):
+        log.error("the disk of the database is full", path=scope["path"])
+        return answer(
+            503, "The disk of the database is full: nothing was stored. Free space, then try again."
+        )
     if _is_outage(error):
         log.warning("the database is away", path=scope["path"], error=type(error).__name__)
         return answer(503, "The database cannot be reached now; try again in a moment.")
@@ -103,6 +111,11 @@ def _unexpected(scope: Scope, error: Exception) -> JSONResponse:
     places = [f"{f.filename}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
     log.error("unexpected", path=scope["path"], error=type(error).__name__, places=places[-8:])
     return answer(500, "Something went wrong inside Zahltag; nothing was changed. See the API log.")
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether the database could not write for want of space."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "pgcode", None) == "53100"
 
 
 def _is_outage(error: Exception) -> bool:

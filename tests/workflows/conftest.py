@@ -22,6 +22,7 @@ from models.store.database import Database
 from starter.dispatcher import Dispatcher
 from starter.stack import mailbox
 from starter.stack.temporal import program
+from tests.faults.proxy import Proxy
 from tests.invariants import check
 from tests.workflows.house import House
 from worker import make_worker
@@ -80,7 +81,10 @@ async def house(
             envelope.rcpt_tos.append(to)
             return "250 2.1.5 OK"
 
-    async with mailbox.serving("127.0.0.1", 0, settings.mailbox_dir, Moody) as port:
+    async with (
+        mailbox.serving("127.0.0.1", 0, settings.mailbox_dir, Moody) as server,
+        (post := Proxy(lambda: ("127.0.0.1", server))).listening() as port,
+    ):
         own = settings.model_copy(update={"smtp_port": port, "task_queue": queue})
         mailer = SmtpMailer(own)
         services = Services(database, mailer, own)
@@ -91,7 +95,16 @@ async def house(
             running = asyncio.create_task(dispatcher.run(wake, stop))
             channel = f"t{uuid.uuid4().hex[:8]}"
             yield House(
-                database, own, company, temporal.client, dispatcher, wake, channel, refuses, away
+                database,
+                own,
+                company,
+                temporal.client,
+                dispatcher,
+                wake,
+                channel,
+                refuses,
+                away,
+                post,
             )
             stop.set()
             wake.set()

@@ -163,7 +163,7 @@ def end_sessions(cluster: Cluster) -> None:
     deadline = time.monotonic() + LEFTOVERS_PATIENCE
     while left := _working_in(cluster):
         if time.monotonic() > deadline:
-            stop(left, signal.SIGQUIT, patience=5)
+            stop(left, signal.SIGQUIT, patience=LEFTOVERS_PATIENCE / 2)
             return
         time.sleep(0.1)
 

@@ -33,7 +33,7 @@ from tests.chaos.shop import ChaosShop, Order
 from tests.chaos.tally import rest, tally
 from tests.faults.proxy import Proxy
 
-ORDERS_PER_MINUTE = 45
+ORDERS_PER_MINUTE = 36
 # Pauses between tries grow to minutes; what is not over then will never be.
 QUIET = 420.0
 TABLE = "tests.chaos.table:behind_proxies"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from domain.errors import RefusedError
 from starter.stack import control
 from starter.stack.datadir import DataDir
 from starter.stack.processes import ProcessRef
@@ -21,7 +22,8 @@ from tests.chaos import armed
 from tests.chaos.plan import Act
 from tests.faults.proxy import Judge, Proxy, Verdict, commits, content, first
 
-RECOVERY = 120.0
+# Generous: it says that a process never comes back, not how fast it should.
+RECOVERY = 300.0
 LOST = {
     "commit lost": (commits, Verdict.CUT),
     "answer to commit lost": (commits, Verdict.CUT_AFTER),
@@ -132,7 +134,15 @@ class Monkey:
         self._send_kill("supervisor", state.supervisor.ref)
         for name, record in state.processes.items():
             self._send_kill(name, record.ref)
-        await control.up(self._data, lambda _line: None)
+        while True:
+            try:
+                await control.up(self._data, lambda _line: None)
+                break
+            except RefusedError as refused:
+                self.note(refused.message)
+                if time.monotonic() - began > RECOVERY:
+                    self.lost.append(f"everything was killed, and `up` says: {refused.message}")
+                    return
         self.recoveries.append(("everything", time.monotonic() - began))
         self._away -= set(state.processes)
         self.note(f"everything is back after {self.recoveries[-1][1]:.1f} s")

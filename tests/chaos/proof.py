@@ -11,11 +11,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.client import Client
 
 from connectors.mailbox import list_mails
+from models.store import audit
 from models.store.database import Database
 from tests.chaos.shop import ChaosShop, Order
 from tests.chaos.tally import Tally
 from tests.invariants import broken
 
+ENDED = {
+    "I5 money of a cancelled order has its refund task": """
+        select p.id from payment p join case_file f on f.id = p.case_id
+        where f.closed_as = 'cancelled' and p.unallocated > 0 and not exists (
+          select from task t where t.case_id = f.id and t.kind = 'refund'
+          and t.context ->> 'payment_id' = p.id::text)""",
+    "I5 money that is left over has its task": """
+        select p.id from payment p join case_file f on f.id = p.case_id
+        where p.unallocated > 0 and f.closed_at is not null and not exists (
+          select from task t where t.case_id = f.id
+          and t.kind in ('refund', 'payment_on_account')
+          and t.context ->> 'payment_id' = p.id::text)""",
+}
 UNFINISHED = {
     "the outbox has rows": "select count(*) from outbox where delivered_at is null",
     "payments are not matched": """
@@ -40,7 +54,13 @@ async def proof(
     lines = await broken(database, mailbox=mailbox, client=client)
     lines += _ended(shop)
     lines += _mails(shop, mailbox)
+    async with database.transaction() as session:
+        for check in await audit.verify(session):
+            lines += [f"audit: {check.name}: {finding}" for finding in check.findings]
     async with database.engine.connect() as connection:
+        for name, query in ENDED.items():
+            rows = await connection.execute(text(query))
+            lines += [f"{name}: {tuple(row)}" for row in rows]
         lines += await _acknowledged(connection, shop)
         lines += await _payments(connection, shop)
         lines += await _same_in_temporal(connection, told)

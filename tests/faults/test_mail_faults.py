@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from sqlalchemy import text
 
 from connectors.mail import SmtpMailer
 from domain.order_case import Step
@@ -111,6 +112,24 @@ async def test_a_server_that_falls_silent_is_given_up(servers: Servers) -> None:
 
     await hasty.aclose()
     assert (servers.arrived(), await servers.mail_states()) == (1, ["sent"])
+
+
+async def test_the_doctor_says_what_a_server_answers_that_takes_nothing(servers: Servers) -> None:
+    """It greets, so it looks healthy: the mails that wait give it away, and say why."""
+    request = await servers.next(Step.SEND_EMAIL)
+    servers.mail.judge = first(1, recipient, LATER)
+    assert await servers.attempt(request, Step.SEND_EMAIL) == NOT_SENT
+    async with servers.sound.engine.begin() as connection:
+        await connection.execute(
+            text("update outgoing_mail set intended_at = now() - interval '20 minutes'")
+        )
+
+    found = {check.name: check for check in await checks.check_database(servers.settings)}
+
+    assert not found["outgoing mail"].ok
+    assert "1 mails" in found["outgoing mail"].finding
+    assert "451" in found["outgoing mail"].finding
+    assert "ZAHLTAG_SMTP_" in found["outgoing mail"].remedy
 
 
 async def test_the_doctor_says_that_the_mail_server_is_away(servers: Servers) -> None:

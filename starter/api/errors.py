@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -119,8 +120,11 @@ def _is_full(error: Exception) -> bool:
 
 
 def _is_outage(error: Exception) -> bool:
-    """Whether the database went away or did not answer; a refused statement is no outage."""
-    if isinstance(error, OSError | TimeoutError):
+    """Whether the database went away or did not answer; a refused statement is no outage.
+
+    A pool whose connections are all taken for too long counts as one: later there will be room.
+    """
+    if isinstance(error, OSError | TimeoutError | PoolTimeoutError):
         return True
     return isinstance(error, DBAPIError) and (
         error.connection_invalidated or getattr(error.orig, "pgcode", None) in {"57P01", "57P03"}

@@ -18,6 +18,7 @@ from standardwebhooks.webhooks import Webhook
 from models.settings import Settings
 from tests.crash.shop import AGAIN_AFTER, Buying, Json, Shop
 
+LONGEST_PAUSE = 4.0
 HOOKS = {"zahltag": "hooks", "woocommerce": "woo-hooks"}
 
 
@@ -54,6 +55,7 @@ class ChaosShop(Shop):
         self.orders: list[Order] = []
         self.acknowledged: list[tuple[str, str, Json]] = []
         self.mended = 0
+        self._http.timeout = httpx.Timeout(30)
         self._secrets: dict[str, str] = {}
 
     async def connect(self) -> None:
@@ -153,7 +155,12 @@ class ChaosShop(Shop):
         return self._http.post(path, content=body, headers=headers)
 
     async def _until_known(self, ask: Callable[[], Any], *, refused: bool = False) -> Any:
-        """Ask until there is an answer; a refusal fails, unless one may be refused."""
+        """Ask until there is an answer; a refusal fails, unless one may be refused.
+
+        The pauses grow, as those of shops do: who repeats at once keeps a slow server from
+        recovering.
+        """
+        pause = AGAIN_AFTER
         while True:
             try:
                 answer = await ask()
@@ -165,4 +172,5 @@ class ChaosShop(Shop):
             except httpx.TransportError:
                 pass
             self.retries += 1
-            await asyncio.sleep(AGAIN_AFTER)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE)

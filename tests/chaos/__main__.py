@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from models.settings import Settings
@@ -31,7 +31,7 @@ from tests.chaos.plan import acts
 from tests.chaos.proof import proof, unfinished
 from tests.chaos.shop import ChaosShop, Order
 from tests.chaos.tally import rest, tally
-from tests.faults.proxy import Proxy
+from tests.faults.proxy import Address, Proxy
 
 ORDERS_PER_MINUTE = 36
 # Pauses between tries grow to minutes; what is not over then will never be.
@@ -65,7 +65,11 @@ class Run:
             settings = await stack.enter_async_context(
                 running_stack(self.data.path, TABLE, keep=lambda: self.failed)
             )
-            found = await self._play(settings)
+            try:
+                found = await self._play(settings)
+            except asyncio.CancelledError:
+                self.failed = False  # nobody will look at it
+                raise
             self.failed = bool(found)
         return found
 
@@ -153,7 +157,7 @@ class Run:
         self.last = f"seed={self.seed} {counts}"
         return lines
 
-    def _server(self, name: str) -> object:
+    def _server(self, name: str) -> Callable[[], Address]:
         return lambda: ("127.0.0.1", self.data.read(PORTS_FILE)[name])
 
 
@@ -192,7 +196,7 @@ async def main(seed: int, minutes: float) -> int:
     try:
         broken = await run.go()
     except asyncio.CancelledError:
-        run.failed = False
+        run.failed = False  # it may have come before there was a stack
         say("interrupted: everything is stopped and removed")
         return 130
     finally:

@@ -17,6 +17,7 @@ from connectors.mailbox import list_mails
 from models.settings import Settings
 from models.store.database import Database
 from starter.stack import control, doctor
+from starter.stack.processes import stop
 from starter.stack.state import State
 from starter.temporal import connect
 from tests.crash.conftest import Stack
@@ -73,7 +74,7 @@ async def test_a_new_supervisor_finds_everything_as_it_was(stack: Stack) -> None
     The supervisor alone is killed; everything lives on, and its successor adopts all of it.
     """
     before = await control.status(stack.data)
-    State.load(stack.data).supervisor.ref.send(signal.SIGKILL)
+    await asyncio.to_thread(stop, [State.load(stack.data).supervisor.ref], signal.SIGKILL)
     after = await control.up(stack.data, lambda _line: None)
     assert [(p.name, p.pid) for p in after.processes] == [(p.name, p.pid) for p in before.processes]
     assert after.api == stack.settings.api_base_url

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench fmt lock histories
+.PHONY: help setup demo test check bench chaos fmt lock histories
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -46,3 +46,6 @@ histories: setup ## record the committed workflow histories anew, after a delibe
 
 bench: setup ## measure what an order costs
 	@$(BIN)/python bench/run.py
+
+chaos: setup ## kill and break everything for MINUTES=3 and check the books; SEED=n repeats a run
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))

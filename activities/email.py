@@ -65,13 +65,14 @@ class EmailActivities:
             if connection is None:
                 raise TryLaterError("another attempt at this mail is under way", BUSY_PAUSE)
             message_id = self._message_id(request)
-            intended = await self._intend(connection, request, message_id)
+            intended, doubt = await self._intend(connection, request, message_id), False
             if intended is Crossed.UNKNOWN and not await self._was_accepted(message_id):
                 intended = await self._intend(connection, request, message_id, again=True)
+                doubt = not self.services.settings.mailbox_dir  # the embedded mailbox knows
             if isinstance(intended, Progress):
                 return intended
             if isinstance(intended, EmailMessage):
-                await self._hand_over(connection, request, intended)
+                await self._hand_over(connection, request, intended, doubt=doubt)
             else:
                 found_done(request.key)
             async with connection.transaction() as session:
@@ -100,6 +101,9 @@ class EmailActivities:
             progress = await cases.look(session, request.case_id, request.at)
             plan = progress.plan
             if (plan.mail, plan.cause) != (request.mail, request.cause):
+                if to.state == mails.INTENDED:
+                    given_up = "the case no longer asks for it"
+                    await mails.settle(session, request.key, mails.FAILED, given_up, request.at)
                 return progress
             message, document_id = await compose(session, request, to, message_id)
             await mails.hand_over(
@@ -127,17 +131,23 @@ class EmailActivities:
         return answer is Acceptance.YES
 
     async def _hand_over(
-        self, connection: Connection, request: StepRequest, message: EmailMessage
+        self, connection: Connection, request: StepRequest, message: EmailMessage, *, doubt: bool
     ) -> None:
-        """Hand over what is marked already; a definite failure takes the mark back."""
+        """Hand over what is marked already; a definite failure takes the mark back.
+
+        After an earlier hand-over with an unknown outcome (``doubt``) a definite failure says
+        nothing about that one: the mark stays.
+        """
         await reach("after_mark")
         try:
             await self.services.mailer.send(message)
         except MailRefusedError as error:
-            await self._note(connection, request, mails.FAILED, str(error))
+            state = mails.HANDING_OVER if doubt else mails.FAILED
+            await self._note(connection, request, state, str(error))
             raise NotDeliverableError(f"{str(error).capitalize()}.") from error
         except MailNotSentError as error:
-            await self._note(connection, request, mails.INTENDED, str(error))
+            state = mails.HANDING_OVER if doubt else mails.INTENDED
+            await self._note(connection, request, state, str(error))
             raise
         await reach("after_acceptance")
 

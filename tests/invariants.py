@@ -56,6 +56,13 @@ RULES = {
         and ((f.status = 'closed' and f.amount_due <> 0) or exists (
           select from task t where t.case_id = f.id and t.status = 'open'
           and t.kind in ('follow_up_payment', 'payment_failed')))""",
+    "I5 a cancelled case has cancelled its invoice and left nothing to do but refunds": """
+        select f.id from case_file f where f.closed_as = 'cancelled' and (
+          (exists (select from invoice i where i.case_id = f.id and i.type = '380')
+           and not exists (select from invoice i where i.case_id = f.id and i.type = '384'))
+          or exists (select from task t where t.case_id = f.id and t.status = 'open'
+                     and t.kind <> 'refund')
+          or exists (select from approval a where a.case_id = f.id and a.status = 'pending'))""",
     "I5 a closed case mailed its invoice": """
         select f.id from case_file f join invoice i on i.case_id = f.id
         where f.closed_as = 'closed' and not exists (select from outgoing_mail m
@@ -72,12 +79,20 @@ async def check(
     database: Database, *, mailbox: Path | None = None, client: Client | None = None
 ) -> None:
     """Raise AssertionError with everything that is broken."""
-    broken = await _broken_rules(database)
+    found = await broken(database, mailbox=mailbox, client=client)
+    assert not found, "\n".join(found)
+
+
+async def broken(
+    database: Database, *, mailbox: Path | None = None, client: Client | None = None
+) -> list[str]:
+    """Return a line for everything that is broken."""
+    found = await _broken_rules(database)
     if mailbox:
-        broken += await _broken_mails(database, mailbox)
+        found += await _broken_mails(database, mailbox)
     if client:
-        broken += await _failed_workflow_tasks(client)
-    assert not broken, "\n".join(broken)
+        found += await _failed_workflow_tasks(client)
+    return found
 
 
 async def _broken_rules(database: Database) -> list[str]:

@@ -84,4 +84,6 @@ def _failure(error: FailureError) -> EffectFailedError:
     cause = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, ApplicationError):
         return EffectFailedError(cause.message, refused=cause.non_retryable)
-    return EffectFailedError(f"it did not succeed in time ({cause or error})", refused=False)
+    last = cause.cause if isinstance(cause, FailureError) else None
+    why = last.message if isinstance(last, ApplicationError) else str(cause or error)
+    return EffectFailedError(f"it did not succeed in time: {why}", refused=False)

@@ -14,7 +14,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connectors.signatures import SignatureError
@@ -89,6 +91,8 @@ class Guard:
 
         try:
             await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            log.info("the sender has gone away", path=scope["path"])
         except Exception as error:
             if scope["type"] != "http" or began:
                 raise
@@ -96,6 +100,11 @@ class Guard:
 
 
 def _unexpected(scope: Scope, error: Exception) -> JSONResponse:
+    if _is_full(error):
+        log.error("the disk of the database is full", path=scope["path"])
+        return answer(
+            503, "The disk of the database is full: nothing was stored. Free space, then try again."
+        )
     if _is_outage(error):
         log.warning("the database is away", path=scope["path"], error=type(error).__name__)
         return answer(503, "The database cannot be reached now; try again in a moment.")
@@ -105,9 +114,17 @@ def _unexpected(scope: Scope, error: Exception) -> JSONResponse:
     return answer(500, "Something went wrong inside Zahltag; nothing was changed. See the API log.")
 
 
+def _is_full(error: Exception) -> bool:
+    """Whether the database could not write for want of space."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "pgcode", None) == "53100"
+
+
 def _is_outage(error: Exception) -> bool:
-    """Whether the database went away or did not answer; a refused statement is no outage."""
-    if isinstance(error, OSError | TimeoutError):
+    """Whether the database went away or did not answer; a refused statement is no outage.
+
+    A pool whose connections are all taken for too long counts as one: later there will be room.
+    """
+    if isinstance(error, OSError | TimeoutError | PoolTimeoutError):
         return True
     return isinstance(error, DBAPIError) and (
         error.connection_invalidated or getattr(error.orig, "pgcode", None) in {"57P01", "57P03"}

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BACKLOG = timedelta(minutes=5)
 LAST_BACKUP = "backup"  # the name under which backups stand in the history
+# A few tries; greylisting asks for some minutes.
+MAIL_BACKLOG = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ async def _facts(connection: Connection) -> list[Check]:
         "select count(*) from outbox where delivered_at is null and due_at < now() - $1::interval",
         BACKLOG,
     )
+    waiting = await connection.fetchrow(_MAILS_WAITING, MAIL_BACKLOG)
     return [
         Check(
             "company",
@@ -96,6 +99,15 @@ async def _facts(connection: Connection) -> list[Check]:
             late == 0,
             f"{late} facts have waited for delivery for more than {BACKLOG.seconds // 60} minutes",
             "look at the log of the dispatcher, and whether Temporal and the worker run",
+        ),
+        Check(
+            "outgoing mail",
+            waiting["count"] == 0,
+            f"{waiting['count']} mails have waited for more than"
+            f" {MAIL_BACKLOG.seconds // 60} minutes"
+            + (f"; the last answer: {waiting['said']}" if waiting["said"] else ""),
+            "mend what the answer says (the ZAHLTAG_SMTP_ settings, or the mail server); the mails"
+            " go out by themselves then, and after 24 hours by `zahltag case retry`",
         ),
     ]
 
@@ -150,6 +162,14 @@ async def _backups(connection: Connection) -> Check:
         if last
         else "none was taken with `zahltag backup create` yet",
     )
+
+
+_MAILS_WAITING = """
+select count(*), (array_agg(outcome order by handing_over_at desc nulls last)
+                  filter (where outcome <> ''))[1] as said
+from outgoing_mail
+where state in ('intended', 'handing_over') and intended_at < now() - $1::interval
+"""
 
 
 async def check_temporal(settings: Settings) -> list[Check]:

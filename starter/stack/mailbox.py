@@ -50,16 +50,26 @@ class Folder:
         name = mail_id(self._last, message_id_of(content))
         envelope = f"{ENVELOPE_HEADER}: {', '.join(recipients)}\r\n".encode("utf-8", "replace")
         part = self._directory / f"{name}.part"
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(envelope + content)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            _write(part, envelope + content)
+        except OSError:
+            # On a full disk what was begun would keep the rest from ever fitting in.
+            part.unlink(missing_ok=True)
+            raise
         part.rename(self._directory / f"{name}{SUFFIX}")
         folder = os.open(self._directory, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a new file and wait until it is on disk."""
+    with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as output:
+        output.write(content)
+        output.flush()
+        os.fsync(output.fileno())
 
 
 class Handler:

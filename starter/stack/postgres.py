@@ -145,16 +145,17 @@ def postmaster(cluster: Cluster) -> ProcessRef | None:
 def make_way(cluster: Cluster) -> None:
     """Remove what would keep the server from starting though nothing runs.
 
-    A lock file that names a dead process stays: PostgreSQL needs it to see whether old sessions
-    still hold the shared memory. One that is truncated, or names a process that is somebody else's
-    (a recycled pid), would stop it for ever; before that goes, old sessions must be gone.
+    Sessions of a dead server hold its shared memory, one that hangs would hold it for ever: they
+    are ended. A lock file that names a dead process stays, PostgreSQL looks for itself. One that is
+    truncated, or names a process that is somebody else's (a recycled pid), has to go.
     """
     lock = cluster.data / "postmaster.pid"
     pid = _locked_by(cluster)
-    if not lock.exists() or (pid and (_serves(pid, cluster) or not psutil.pid_exists(pid))):
+    if not lock.exists() or (pid and _serves(pid, cluster)):
         return
     end_sessions(cluster)
-    lock.unlink(missing_ok=True)
+    if not pid or psutil.pid_exists(pid):
+        lock.unlink(missing_ok=True)
 
 
 def end_sessions(cluster: Cluster) -> None:
@@ -162,7 +163,7 @@ def end_sessions(cluster: Cluster) -> None:
     deadline = time.monotonic() + LEFTOVERS_PATIENCE
     while left := _working_in(cluster):
         if time.monotonic() > deadline:
-            stop(left, signal.SIGQUIT, patience=5)
+            stop(left, signal.SIGQUIT, patience=LEFTOVERS_PATIENCE / 2)
             return
         time.sleep(0.1)
 

@@ -111,12 +111,16 @@ async def throwaway_postgres() -> AsyncIterator[ThrowawayServer]:
 
 @contextlib.asynccontextmanager
 async def running_stack(
-    directory: Path, table: str = "starter.stack.table:whole_stack"
+    directory: Path,
+    table: str = "starter.stack.table:whole_stack",
+    *,
+    keep: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[Settings]:
     """Run a stack of real processes in a directory; yields its settings, leaves no process.
 
     ``starter.stack.table:servers_only`` is the table without worker, API and dispatcher. A cluster
-    that had to lie outside the directory is removed at the end, so a stack runs here once.
+    that had to lie outside the directory is removed at the end, so a stack runs here once; unless
+    ``keep()`` is true then.
     """
     data = DataDir.at(directory)
     before = {name: os.environ.get(name) for name in (TABLE_VARIABLE, "ZAHLTAG_PG_FSYNC")}
@@ -125,7 +129,7 @@ async def running_stack(
         await control.up(data, lambda _line: None)
         yield settings_of(data)
     finally:
-        await asyncio.to_thread(_dispose, data)
+        await asyncio.to_thread(control.down if keep() else _dispose, data)
         for name, text in before.items():
             os.environ.pop(name, None) if text is None else os.environ.update({name: text})
 

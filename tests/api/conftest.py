@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,9 +40,13 @@ JUST_NOW = "2026-11-16T10:02:11+01:00"
 
 @dataclass
 class FakeTemporal:
-    """Answers updates like a worker would, or is away; remembers what it was asked."""
+    """Answers updates like a worker would, or is away; remembers what it was asked.
+
+    ``idle``: it answers, and no worker does.
+    """
 
     away: bool = False
+    idle: bool = False
     updates: list[tuple[str, str, Command]] = field(default_factory=list)
 
     async def connect(self) -> Client:
@@ -50,11 +55,23 @@ class FakeTemporal:
             raise RuntimeError("Failed client connect: nobody is there")
         return cast("Client", self)
 
+    @property
+    def service_client(self) -> Any:
+        """Return something with ``check_health``."""
+
+        async def check_health(timeout: timedelta) -> bool:  # noqa: ASYNC109 - as in the SDK
+            del timeout
+            return True
+
+        return SimpleNamespace(check_health=check_health)
+
     def get_workflow_handle(self, case_id: str) -> Any:
         """Return something with ``execute_update``."""
 
         async def execute_update(name: str, command: Command, **options: Any) -> None:
             assert options["id"] == command.id
+            if self.idle:
+                await asyncio.sleep(60)
             self.updates.append((case_id, name, command))
 
         return SimpleNamespace(execute_update=execute_update)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
+from models.store.database import Database
+
 from .conftest import Api, one_sentence
 
 ROUTES = [
@@ -126,12 +128,23 @@ async def test_an_unexpected_error_shows_nothing_of_the_inside(api: Api) -> None
     assert "select" not in one_sentence(answer).lower()
 
 
+async def test_an_api_that_is_too_busy_says_so(api: Api) -> None:
+    """503 while every connection to the database is taken, not "something went wrong"."""
+    gone = Database.connect(api.settings.model_copy(update={"database_pool": 1}))
+    gone.engine.pool._timeout = 0.1
+    before, api.database.engine = api.database.engine, gone.engine
+    async with gone.engine.connect():
+        answer = await api.call("GET", "/api/cases")
+        assert (answer.status_code, "try again" in one_sentence(answer)) == (503, True)
+    assert (await api.call("GET", "/api/cases")).status_code == 200
+    api.database.engine = before
+    await gone.close()
+
+
 async def test_a_database_that_is_away_is_said_so(api: Api) -> None:
     """503: whoever sent it tries again."""
     await api.database.close()
     url = api.settings.database_url.get_secret_value().rpartition("/")[2]
-    from models.store.database import Database
-
     gone = Database.connect(
         api.settings.model_copy(
             update={

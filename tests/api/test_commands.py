@@ -86,17 +86,21 @@ async def test_wrong_corrections_are_all_named(api: Api, waiting: str) -> None:
     assert await api.counts() == before
 
 
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [("idle", "as soon as a worker runs"), ("away", "Temporal is away")],
+)
 async def test_without_a_worker_a_command_is_kept(
-    api: Api, waiting: str, monkeypatch: pytest.MonkeyPatch
+    api: Api, waiting: str, monkeypatch: pytest.MonkeyPatch, missing: str, words: str
 ) -> None:
     """It is stored, the answer says so, and the dispatcher will tell the case."""
     monkeypatch.setattr(commands, "PATIENCE", 0.2)
-    api.temporal.away = True
+    setattr(api.temporal, missing, True)
     body = {"fields": {"billing.city": "Bonn"}}
     answer = await api.post(f"/api/cases/{waiting}/correct", body)
     assert answer.status_code == 200
     assert answer.json()["effective"] is False
-    assert "as soon as a worker runs" in answer.json()["message"]
+    assert words in answer.json()["message"]
     ((payload, delivered),) = await outbox(api, "correct_order")
     assert delivered is None
     assert Command.model_validate(payload).stored

@@ -11,7 +11,9 @@ import pytest
 import pytest_asyncio
 
 from models.settings import Settings
+from starter.stack import doctor
 from starter.stack.datadir import DataDir
+from starter.stack.processes import marked
 from starter.stack.throwaway import running_stack
 
 
@@ -25,10 +27,14 @@ class Stack:
 
 @pytest_asyncio.fixture(scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """Every process of the product, real and in a directory of its own."""
+    """Every process of the product, real and in a directory of its own; none is left behind."""
     path = tmp_path_factory.mktemp("crash") / "data"
     async with running_stack(path) as settings:
         yield Stack(DataDir(path), settings)
+    assert marked(path) == {}
+    checks = {check.name: check for check in await doctor.examine(DataDir(path))}
+    for name in ("process postgres", "database", "temporal", "mail server"):
+        assert not checks[name].ok, name
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import signal
 import sys
 from asyncio.subprocess import Process
 from collections import Counter
@@ -19,8 +20,10 @@ from activities.failpoints import DIED
 from connectors.mailbox import list_mails
 from models.settings import Settings
 from models.store.database import Database
-from starter.stack import control, heartbeat
+from starter.stack import control, doctor, heartbeat
 from starter.stack.environment import PORTS_FILE, child_environment
+from starter.stack.processes import stop
+from starter.stack.state import State
 from starter.temporal import connect
 from tests.crash.conftest import Stack
 from tests.crash.monkey import VICTIMS, Monkey
@@ -68,6 +71,21 @@ async def test_everything_is_killed_at_once(stack: Stack, seed: int) -> None:
             await control.up(stack.data, monkey.note)
         monkey.note("all cases have ended")
     await all_is_well(stack, crowd)
+
+
+async def test_a_new_supervisor_finds_everything_as_it_was(stack: Stack) -> None:
+    """After all those kills: the same addresses, the retention and the attributes, all healthy.
+
+    The supervisor alone is killed; everything lives on, and its successor adopts all of it.
+    """
+    before = await control.status(stack.data)
+    await asyncio.to_thread(stop, [State.load(stack.data).supervisor.ref], signal.SIGKILL)
+    after = await control.up(stack.data, lambda _line: None)
+    assert [(p.name, p.pid) for p in after.processes] == [(p.name, p.pid) for p in before.processes]
+    assert after.api == stack.settings.api_base_url
+    checks = {check.name: check for check in await doctor.examine(stack.data)}
+    assert {name for name, check in checks.items() if not check.ok} == set()
+    assert {"retention", "search attributes", "schema", "company"} <= set(checks)
 
 
 async def test_open_cases_outlive_temporals_database(stack: Stack) -> None:

@@ -26,12 +26,3 @@ def broken(data: DataDir, ports: dict[str, int]) -> list[ProcessSpec]:
 def only_postgres(data: DataDir, ports: dict[str, int]) -> list[ProcessSpec]:
     """The database alone."""
     return [spec for spec in servers_only(data, ports) if spec.name == "postgres"]
-
-
-def servers_and_one(data: DataDir, ports: dict[str, int]) -> list[ProcessSpec]:
-    """The real servers, and one process that works with them."""
-    after = ("migrations", "temporal", "mailbox")
-    return [
-        *servers_only(data, ports),
-        python("worker", data, ports, "tests.stack.standin", after=after),
-    ]

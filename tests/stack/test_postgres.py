@@ -83,9 +83,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("left", ["as it was", "truncated", "a living foreign pid"])
-async def test_it_starts_after_a_crash_whatever_the_lock_says(left: str) -> None:
+@pytest.mark.parametrize(
+    "left", ["as it was", "truncated", "a living foreign pid", "a session that hangs"]
+)
+async def test_it_starts_after_a_crash_whatever_is_left(
+    left: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SIGKILL under load, then a stale, empty or misleading lock: acknowledged rows are back."""
+    monkeypatch.setattr(postgres, "LEFTOVERS_PATIENCE", 0.5)
     async with throwaway_postgres() as running:
         cluster = postgres.open_home(running.home, fsync=False)
         connection = await asyncpg.connect(running.url())
@@ -93,6 +98,8 @@ async def test_it_starts_after_a_crash_whatever_the_lock_says(left: str) -> None
         await connection.execute("set synchronous_commit = on; insert into t values (1)")
         old = postgres.postmaster(cluster)
         assert old
+        if left == "a session that hangs":
+            os.kill(await connection.fetchval("select pg_backend_pid()"), signal.SIGSTOP)
         old.send(signal.SIGKILL)
         lock = cluster.data / "postmaster.pid"
         stranger = _stranger()

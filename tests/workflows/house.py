@@ -27,6 +27,7 @@ from models.store.payments import Receipt
 from models.tables import CaseException, CaseFile, History, Payment, Task
 from starter.commands import SIGNALS
 from starter.dispatcher import Dispatcher
+from tests.faults.proxy import Proxy
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "orders"
 T = TypeVar("T")
@@ -45,6 +46,7 @@ class House:
     channel: str
     refuses: set[str]
     away: asyncio.Event
+    post: Proxy
 
     async def submit(self, sample: str, **changes: Any) -> str:
         """Take a sample order in (fields of the document changed); return its case id."""

@@ -25,6 +25,7 @@ from models.settings import Settings
 from models.store.database import Database
 from starter.dispatcher import Dispatcher
 from starter.stack import mailbox
+from tests.faults.proxy import Proxy
 from tests.workflows.house import House
 from worker import make_worker
 
@@ -60,7 +61,10 @@ async def open_house(
             envelope.rcpt_tos.append(to)
             return "250 2.1.5 OK"
 
-    async with mailbox.serving("127.0.0.1", 0, settings.mailbox_dir, Moody) as port:
+    async with (
+        mailbox.serving("127.0.0.1", 0, settings.mailbox_dir, Moody) as server,
+        (post := Proxy(lambda: ("127.0.0.1", server))).listening() as port,
+    ):
         own = settings.model_copy(update={"smtp_port": port, "task_queue": queue})
         mailer = SmtpMailer(own)
         services = Services(database, CountingMailer(mailer, meter), own)
@@ -72,7 +76,9 @@ async def open_house(
             wake, stop = asyncio.Event(), asyncio.Event()
             running = asyncio.create_task(dispatcher.run(wake, stop))
             channel = channel or f"t{uuid.uuid4().hex[:8]}"
-            yield House(database, own, company, client, dispatcher, wake, channel, refuses, away)
+            yield House(
+                database, own, company, client, dispatcher, wake, channel, refuses, away, post
+            )
             stop.set()
             wake.set()
             await running

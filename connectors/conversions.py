@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LIMIT = Decimal(10) ** 9
 _MOST_DECIMALS = 12
 _NUMBER = r"(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,12})?"
+_NUMBER_TEXT = re.compile(rf"\s*-?{_NUMBER}\s*")
 _CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
 _NO_CONTROLS = f"^[^{_CONTROLS}]*$"
 FORBIDDEN = re.compile(rf"[{_CONTROLS}\ud800-\udfff]")
@@ -45,9 +46,14 @@ def text(limit: int = 300, *, lines: bool = False) -> Conversion:
     """Read text, trimmed and composed; line breaks become blanks unless ``lines``."""
 
     def read(value: object) -> str:
-        if not isinstance(value, str) or len(value) > limit or FORBIDDEN.search(value):
+        if not isinstance(value, str) or len(value) > limit:
             raise ValueError
-        composed = unicodedata.normalize("NFC", value).strip()
+        if value.isascii() and value.isprintable():  # most texts: nothing to refuse or compose
+            composed = value.strip()
+        elif FORBIDDEN.search(value):
+            raise ValueError
+        else:
+            composed = unicodedata.normalize("NFC", value).strip()
         return composed if lines else " ".join(composed.split())
 
     expected = f"text of at most {limit} characters without control characters"
@@ -78,7 +84,7 @@ def _number(value: object) -> Decimal:
         raise ValueError  # noqa: TRY004 a wrong type is a bad value here, not our mistake
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError
-    if isinstance(value, str) and not re.fullmatch(rf"\s*-?{_NUMBER}\s*", value):
+    if isinstance(value, str) and not _NUMBER_TEXT.fullmatch(value):
         raise ValueError
     if isinstance(value, int) and abs(value) >= LIMIT:
         raise ValueError

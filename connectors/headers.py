@@ -11,4 +11,7 @@ if TYPE_CHECKING:
 def header(headers: Mapping[str, str], name: str) -> str:
     """Return a header whatever its case, ``""`` if it is not there."""
     wanted = name.casefold()
+    found = headers.get(wanted)  # servers write them in small letters
+    if found is not None:
+        return found.strip()
     return next((value for key, value in headers.items() if key.casefold() == wanted), "").strip()

@@ -1,24 +1,21 @@
 """The small engine behind every declared mapping: it walks the rows over a document.
 
 It collects every problem of shape instead of stopping at the first, and raises nothing else.
+The rows are prepared once; where a problem is gets spelled out only when there is one.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from connectors.conversions import FORBIDDEN
+from connectors.plans import EachPlan, FieldPlan, Level, Path, Tree, prepared
 from connectors.rows import MOST_ITEMS, Each, Field, Record, Row
 from domain.errors import Problem, RefusedError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 __all__ = ["Each", "Field", "Record", "Row", "read_document"]
 
-_UNSET = object()
-_STEP = re.compile(r"(?P<name>[^.\[]+)(?:\[(?P<key>\w+)=(?P<wanted>[^\]]+)\])?")
+_NOTHING: Mapping[str, object] = {}
 
 
 def read_document(
@@ -29,10 +26,11 @@ def read_document(
     ``what`` names the document in the sentence ("Shopify order"). ``strict`` is for our own
     formats: fields that no row reads are problems too, and a blank is no number.
     """
-    walk = _Walk(strict)
-    values = walk.rows(document, rows, "")
+    plan = prepared(rows, strict)
+    walk = _Walk()
+    values = walk.rows(document, plan.top, "")
     if strict:
-        walk.unknown(document, rows, "")
+        walk.unknown(document, plan.known, "")
     if not walk.problems:
         return Record(values)
     problems = tuple(walk.problems.values())
@@ -44,42 +42,39 @@ def read_document(
 class _Walk:
     """One walk over one document; problems are kept by the place where they are."""
 
-    def __init__(self, strict: bool) -> None:  # noqa: FBT001
-        self.strict = strict
+    def __init__(self) -> None:
         self.problems: dict[str, Problem] = {}
 
-    def rows(self, item: object, rows: tuple[Row, ...], at: str) -> dict[str, object]:
-        return {
-            row.fills: self._each(item, row, at)
-            if isinstance(row, Each)
-            else self._field(item, row, at)
-            for row in rows
-        }
+    def rows(self, item: Mapping[str, object], level: Level, at: str) -> dict[str, object]:
+        held = [_held(item, names) for names in level.holders]
+        values: dict[str, object] = {}
+        for row, place, name in level.rows:
+            if isinstance(row, EachPlan):
+                values[row.fills] = self._each(item, held, row, at)
+                continue
+            holder = None if place is None else held[place]
+            silent = holder is not None and holder.get(name) is None
+            values[row.fills] = row.gap if silent else self._field(item, held, row, at)
+        return values
 
-    def _field(self, item: object, row: Field, at: str) -> object:
-        for path in row.paths:
-            value = self._find(item, path, at)
-            if self._silent(value, row):
+    def _field(self, item: object, held: _Held, row: FieldPlan, at: str) -> object:
+        _, paths, read, blank_is_silent, gap, required, expected = row
+        for path in paths:
+            value = self._value(item, held, path, at)
+            if value is None or (blank_is_silent and isinstance(value, str) and _is_blank(value)):
                 continue
             try:
-                return row.converts.read(value)
+                return read(value)
             except (ValueError, ArithmeticError):
-                self._note(f"{at}{path}", row.converts.expected, _shown(value))
-                return row.gap
-        if row.required:
-            self._note(f"{at}{row.paths[0]}", row.converts.expected, "nothing")
-        return row.gap
+                self._note(f"{at}{path.text}", expected, _shown(value))
+                return gap
+        if required:
+            self._note(f"{at}{paths[0].text}", expected, "nothing")
+        return gap
 
-    def _silent(self, value: object, row: Field) -> bool:
-        if value is None or value is _UNSET:
-            return True
-        text_or_lenient = not self.strict or row.converts.empty == ""
-        blank = isinstance(value, str) and not value.strip() and not FORBIDDEN.search(value)
-        return text_or_lenient and blank
-
-    def _each(self, item: object, row: Each, at: str) -> tuple[Record, ...]:
-        found, where = self._find(item, row.reads, at), f"{at}{row.reads}"
-        items = [] if found is None or found is _UNSET else found
+    def _each(self, item: object, held: _Held, row: EachPlan, at: str) -> tuple[Record, ...]:
+        found, where = self._value(item, held, row.path, at), f"{at}{row.path.text}"
+        items = [] if found is None else found
         if not isinstance(items, list):
             self._note(where, "a list", _shown(items))
             return ()
@@ -90,70 +85,73 @@ class _Walk:
         records = []
         for index, one in enumerate(items):
             if isinstance(one, dict):
-                records.append(Record(self.rows(one, row.rows, f"{where}[{index}].")))
+                records.append(Record(self.rows(one, row.level, f"{where}[{index}].")))
             else:
                 self._note(f"{where}[{index}]", "an object", _shown(one))
         return tuple(records)
 
-    def _find(self, item: object, path: str, at: str) -> object:
-        """Return what stands at the path, ``_UNSET`` if there is nothing."""
-        current, passed = item, at
-        for step in _STEP.finditer(path):
-            if current is None or current is _UNSET:
-                return _UNSET
+    def _value(self, item: object, held: _Held, path: Path, at: str) -> object:
+        """Return what stands at the path; None if there is nothing, or null."""
+        if path.holder is not None:
+            holder = held[path.holder]
+            if holder is not None:
+                return holder.get(path.name)
+        return self._find(item, path, at)
+
+    def _find(self, item: object, path: Path, at: str) -> object:
+        """Go to the path step by step, and note what is in the way."""
+        current = item
+        for name, key, wanted, above, here in path.steps:
+            if current is None:
+                return None
             if not isinstance(current, dict):
-                self._note(passed.removesuffix("."), "an object", _shown(current))
-                return _UNSET
-            current = current.get(step["name"], _UNSET)
-            passed = f"{passed}{step['name']}."
-            if step["key"]:
-                current = self._pick(current, step["key"], step["wanted"], passed)
+                self._note(f"{at}{above}".removesuffix("."), "an object", _shown(current))
+                return None
+            current = current.get(name)
+            if key:
+                current = self._pick(current, key, wanted, f"{at}{here}")
         return current
 
-    def _pick(self, items: object, key: str, wanted: str, passed: str) -> object:
-        if items is None or items is _UNSET:
-            return _UNSET
+    def _pick(self, items: object, key: str, wanted: str, where: str) -> object:
+        if items is None:
+            return None
         if not isinstance(items, list):
-            self._note(passed.removesuffix("."), "a list", _shown(items))
-            return _UNSET
+            self._note(where, "a list", _shown(items))
+            return None
         objects = (one for one in items if isinstance(one, dict))
-        return next((one for one in objects if one.get(key) == wanted), _UNSET)
+        return next((one for one in objects if one.get(key) == wanted), None)
 
-    def unknown(self, item: object, rows: tuple[Row, ...], at: str) -> None:
+    def unknown(self, item: object, known: Tree, at: str) -> None:
         """Note every field that no row reads: a misspelt one would be lost without a word."""
-        self._unknown_in(item, _tree(rows), at)
-
-    def _unknown_in(self, item: object, known: _Tree, at: str) -> None:
         if isinstance(item, list):
             for index, one in enumerate(item[:MOST_ITEMS]):
-                self._unknown_in(one, known, f"{at.removesuffix('.')}[{index}].")
+                self.unknown(one, known, f"{at.removesuffix('.')}[{index}].")
         if not isinstance(item, dict):
             return
         for name, value in item.items():
             if name not in known:
                 self._note(f"{at}{name[:60]}", f"one of the fields {', '.join(known)}", "another")
             elif known[name]:
-                self._unknown_in(value, known[name], f"{at}{name}.")
+                self.unknown(value, known[name], f"{at}{name}.")
 
     def _note(self, where: str, expected: str, found: str) -> None:
         self.problems.setdefault(where, Problem(where, expected, found))
 
 
-def _tree(rows: tuple[Row, ...]) -> _Tree:
-    """Return the nested names that the rows read."""
-    tree = _Tree()
-    for row in rows:
-        for path in (row.reads,) if isinstance(row, Each) else row.paths:
-            branch = tree
-            for name in path.split("."):
-                branch = branch.setdefault(name, _Tree())
-            if isinstance(row, Each):
-                branch.update(_tree(row.rows))
-    return tree
+_Held = list[Mapping[str, object] | None]
 
 
-class _Tree(dict[str, "_Tree"]):
-    """Names of fields, each with the names below it."""
+def _held(item: object, names: tuple[str, ...]) -> Mapping[str, object] | None:
+    """Return the object under the names; an empty one for a gap, None if it is no object."""
+    for name in names:
+        item = item.get(name) if isinstance(item, dict) else item
+        if item is None:
+            return _NOTHING
+    return item if isinstance(item, dict) else None
+
+
+def _is_blank(text: str) -> bool:
+    return not text.strip() and not FORBIDDEN.search(text)
 
 
 def _shown(value: object) -> str:

@@ -23,7 +23,7 @@ _UNSET = object()
 _TEXT = text()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Field:
     """One row: ``reads`` a path (or the first of several that holds a value), ``fills`` a field.
 
@@ -50,7 +50,7 @@ class Field:
         return self.converts.empty if self.default is _UNSET else self.default
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Each:
     """A list: every item of ``reads`` is walked with ``rows`` and becomes a ``Record``."""
 

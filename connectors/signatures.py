@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
@@ -65,17 +66,22 @@ def _standard_signature(message_id: str, sent_at: datetime, body: bytes, secret:
     if not secret.startswith("whsec_"):
         raise SignatureError("The secret of this channel must begin with whsec_ (base64 follows).")
     try:
-        return Webhook(secret).sign(message_id, sent_at, body.decode())
+        return _signer(secret).sign(message_id, sent_at, body.decode())
     except UnicodeDecodeError as error:
         raise SignatureError("The body is not UTF-8: its signature cannot be checked.") from error
     except (ValueError, EmptyWebhookSecretError) as error:
         raise SignatureError("The secret of this channel is not base64 after whsec_.") from error
 
 
+@lru_cache(maxsize=64)
+def _signer(secret: str) -> Webhook:
+    return Webhook(secret)
+
+
 def _hmac(body: bytes, secret: str) -> bytes:
     if not secret:
         raise SignatureError("This channel has no secret yet: set one before it may receive.")
-    return hmac.new(secret.encode(), body, hashlib.sha256).digest()
+    return hmac.digest(secret.encode(), body, hashlib.sha256)
 
 
 def _compare(given: str, expected: str, name: str) -> None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from decimal import Decimal
+from types import NoneType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from domain.order import Order, OrderLine
 
 
@@ -39,19 +42,43 @@ def content_digest(order: Order) -> str:
     change while the order stays the same. So is what is empty, zero or false: a field that a later
     version of Zahltag adds does not change the digests of the orders that lack it.
     """
-    content = asdict(order)
-    for part in ("payment", "placed_at", "modified_at", "note", "risk_signals"):
-        del content[part]
-    return _digest({name: _said(value) for name, value in content.items() if _said(value)})
+    agreed = [name for name in _names(type(order)) if name not in _LEFT_OUT]
+    return _digest(_said_of(order, agreed))
+
+
+_LEFT_OUT = frozenset({"payment", "placed_at", "modified_at", "note", "risk_signals"})
+_PLAIN = frozenset({str, Decimal, bool, NoneType})
+
+
+_KNOWN_NAMES: dict[type, tuple[str, ...]] = {}
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    """Return the names of a dataclass's fields; nothing for any other type."""
+    if kind not in _KNOWN_NAMES:
+        found = fields(kind) if is_dataclass(kind) else ()
+        _KNOWN_NAMES[kind] = tuple(field.name for field in found)
+    return _KNOWN_NAMES[kind]
+
+
+def _said_of(value: object, names: Iterable[str]) -> dict[str, object]:
+    """Return those parts of a dataclass that say something."""
+    found = {}
+    for name in names:
+        part = getattr(value, name)
+        if part and type(part) not in _PLAIN:
+            part = _said(part)
+        if part:
+            found[name] = part
+    return found
 
 
 def _said(value: object) -> object:
     """Return the value without those of its parts that say nothing."""
-    if isinstance(value, dict):
-        return {name: _said(part) for name, part in value.items() if _said(part)}
-    if isinstance(value, list | tuple):
+    if isinstance(value, tuple):
         return [_said(part) for part in value]
-    return value
+    names = _names(type(value))
+    return _said_of(value, names) if names else value
 
 
 def _customer(order: Order) -> str:
@@ -77,9 +104,11 @@ def _plain(number: Decimal) -> str:
 
 
 def _digest(content: dict[str, object]) -> str:
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=_as_json)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(content).encode()).hexdigest()
 
 
 def _as_json(value: object) -> str:
     return _plain(value) if isinstance(value, Decimal) else str(value)
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=_as_json)

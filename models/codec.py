@@ -27,6 +27,11 @@ def dump_order(order: Order) -> Json:
     return value
 
 
+def order_json(order: Order) -> str:
+    """Return the order as JSON text: what ``dump_order`` returns, written out."""
+    return _ORDER.dump_json(order).decode()
+
+
 def load_order(value: Json) -> Order:
     """Read an order back."""
     return _ORDER.validate_python(value)

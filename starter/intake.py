@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.exc import IntegrityError
+
 from connectors.shops import SHOPS
 from connectors.shops.port import (
     Ignored,
@@ -22,6 +24,7 @@ from connectors.shops.port import (
     ShopEvent,
 )
 from domain.errors import ConflictError, Problem, RefusedError
+from domain.order import Order
 from models.store import channels, company, intake
 from models.store.database import Database
 from models.store.intake import Arrival
@@ -58,6 +61,30 @@ def check_channel_name(name: str) -> None:
         )
 
 
+def read_webhook(
+    connector: ShopConnector,
+    document: JsonObject,
+    body: bytes,
+    *,
+    channel: str,
+    headers: Mapping[str, str],
+    at: datetime,
+) -> tuple[Order, Arrival] | None:
+    """Read what a shop sent, its signature checked already; None if it is no order."""
+    event = connector.read(document, channel=channel, headers=headers)
+    if isinstance(event, Ignored):
+        return None
+    arrival = Arrival(
+        channel=channel,
+        event_id=connector.event_id(headers, document),
+        kind="order",
+        body=body,
+        at=at,
+        by=f"channel {channel}",
+    )
+    return _order(event), arrival
+
+
 async def take_webhook(
     database: Database,
     connector: ShopConnector,
@@ -68,19 +95,11 @@ async def take_webhook(
     headers: Mapping[str, str],
     at: datetime,
 ) -> Taken:
-    """Take in what a shop sent, its signature checked already. What is no order leaves no trace."""
-    event = connector.read(document, channel=channel, headers=headers)
-    if isinstance(event, Ignored):
+    """Take in what a shop sent, by itself. What is no order leaves no trace."""
+    found = read_webhook(connector, document, body, channel=channel, headers=headers, at=at)
+    if found is None:
         return Taken("", "ignored")
-    arrival = Arrival(
-        channel=channel,
-        event_id=connector.event_id(headers, document),
-        kind="order",
-        body=body,
-        at=at,
-        by=f"channel {channel}",
-    )
-    return await _accept(database, event, arrival, strict=False)
+    return await take_order(database, *found, strict=False)
 
 
 async def submit(
@@ -113,10 +132,10 @@ async def submit(
         at=at,
         by=by,
     )
-    return await _accept(database, event, arrival, strict=True)
+    return await take_order(database, _order(event), arrival, strict=True)
 
 
-async def _accept(database: Database, event: ShopEvent, arrival: Arrival, *, strict: bool) -> Taken:
+def _order(event: ShopEvent) -> Order:
     if isinstance(event, OrderReference):
         raise RefusedError(
             f"The event {event.event} only names the order {event.external_id}: let the shop send"
@@ -124,9 +143,19 @@ async def _accept(database: Database, event: ShopEvent, arrival: Arrival, *, str
         )
     if not isinstance(event, OrderEvent):  # pragma: no cover - there is no fourth kind
         raise TypeError(event)
+    return event.order
+
+
+async def take_order(database: Database, order: Order, arrival: Arrival, *, strict: bool) -> Taken:
+    """Take one order in, in a transaction of its own; see ``models.store.intake``."""
+    try:
+        return await _take_order(database, order, arrival, strict=strict)
+    except IntegrityError:  # the same came elsewhere in this moment: now it can be seen
+        return await _take_order(database, order, arrival, strict=strict)
+
+
+async def _take_order(database: Database, order: Order, arrival: Arrival, *, strict: bool) -> Taken:
     async with database.transaction() as session:
         firm = await company.get(session)
-        case_id, outcome = await intake.accept_order(
-            session, event.order, arrival, firm, strict=strict
-        )
+        case_id, outcome = await intake.accept_order(session, order, arrival, firm, strict=strict)
     return Taken(case_id, outcome.value)

@@ -79,18 +79,16 @@ def finished(order: Order) -> Order:
     order's highest rate: it changes no figure, but an invoice needs one.
     """
     buyer, billing = order.buyer, normalise_address(order.billing)
-    billing = replace(
-        billing,
-        name=billing.name or buyer.name,
-        company=billing.company or buyer.company,
-    )
+    name, company = billing.name or buyer.name, billing.company or buyer.company
+    if (name, company) != (billing.name, billing.company):
+        billing = replace(billing, name=name, company=company)
     rates = [line.tax_rate for line in order.lines if line.tax_rate is not None]
     highest = max(rates, default=None)
     return replace(
         order,
         buyer=_finished_buyer(buyer, billing),
         billing=billing,
-        shipping=normalise_address(order.shipping),
+        shipping=normalise_address(order.shipping) if order.shipping != _NOWHERE else _NOWHERE,
         lines=tuple(_finished_line(line, highest) for line in order.lines),
         charges=tuple(
             replace(charge, tax_rate=_plain(charge.tax_rate))
@@ -110,6 +108,9 @@ def finished(order: Order) -> Order:
     )
 
 
+_NOWHERE = Address()
+
+
 def _money(amount: Decimal, currency: str) -> Decimal:
     """Write an amount with all its minor units (97.20, not 97.2), but never round it here."""
     rounded = round_amount(amount, currency)
@@ -117,9 +118,9 @@ def _money(amount: Decimal, currency: str) -> Decimal:
 
 
 def _finished_line(line: OrderLine, highest: Decimal | None) -> OrderLine:
-    free = line.quantity * line.unit_price == line.discount
-    rate = highest if line.tax_rate is None and free else line.tax_rate
-    return replace(line, tax_rate=_plain(rate))
+    free = line.tax_rate is None and line.quantity * line.unit_price == line.discount
+    rate = _plain(highest if free else line.tax_rate)
+    return line if str(rate) == str(line.tax_rate) else replace(line, tax_rate=rate)
 
 
 def _plain(rate: Decimal | None) -> Decimal | None:

@@ -9,6 +9,7 @@ import hashlib
 import re
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from sqlalchemy.dialects.postgresql import insert
@@ -20,9 +21,9 @@ from domain.company import Company
 from domain.duplicates import content_digest, fingerprint
 from domain.errors import ConflictError
 from domain.order import Order, OrderPayment, PaymentStatus
-from domain.order_case import Status
 from models.codec import dump_order, load_order
-from models.store import customers, history, outbox, payments, tasks
+from models.store import customers, history, new_orders, outbox, payments, tasks
+from models.store.new_orders import NewOrder
 from models.store.payments import Receipt
 from models.tables import CaseFile, Inbox, SalesOrder
 
@@ -98,77 +99,26 @@ async def accept_order(
     ``strict``: another content under a known number is a ConflictError (a person submits it and
     should be told); else the shop's newer word is taken as far as the case allows.
     """
-    case_id = case_id_of(order.channel, order.order_no)
+    new = new_order(order, arrival, company)
+    if await new_orders.store(session, [new]):
+        return new.case_id, Outcome.NEW
     if not await remember(session, arrival):
-        return case_id, Outcome.KNOWN
-    row_id = await _insert(session, order, case_id, arrival.at)
-    if row_id is not None:
-        await _open_case(session, order, row_id, case_id, arrival)
-        await _receive(session, order, case_id, arrival, company)
-        return case_id, Outcome.NEW
-    return case_id, await _known_order(session, order, case_id, arrival, company, strict=strict)
+        return new.case_id, Outcome.KNOWN
+    outcome = await _known_order(session, order, new.case_id, arrival, company, strict=strict)
+    return new.case_id, outcome
 
 
-async def _insert(session: AsyncSession, order: Order, case_id: str, at: datetime) -> int | None:
-    statement = (
-        insert(SalesOrder)
-        .values(
-            channel=order.channel,
-            order_no=order.order_no,
-            source=order.source,
-            case_id=case_id,
-            currency=order.currency,
-            total=order.total,
-            content=dump_order(order),
-            digest=content_digest(order),
-            fingerprint=fingerprint(order),
-            placed_at=order.placed_at,
-            modified_at=order.modified_at,
-            received_at=at,
-            revision=1,
-            checked_revision=0,
-            hold_reason="",
-        )
-        .on_conflict_do_nothing()
-        .returning(col(SalesOrder.id))
-    )
-    found: int | None = (await session.exec(statement)).scalar_one_or_none()
-    return found
+def new_order(order: Order, arrival: Arrival, company: Company) -> NewOrder:
+    """Return the order as it is stored if it turns out to be new."""
+    case_id = case_id_of(order.channel, order.order_no)
+    receipt = _receipt(order, case_id, arrival, company)
+    return new_orders.prepared(order, case_id, arrival, receipt)
 
 
-async def _open_case(
-    session: AsyncSession, order: Order, row_id: int, case_id: str, arrival: Arrival
-) -> None:
-    session.add(
-        CaseFile(
-            id=case_id,
-            kind="order",
-            order_id=row_id,
-            channel=order.channel,
-            order_no=order.order_no,
-            status=Status.CHECKING.value,
-            payment_status=order.payment.status.value,
-            fulfilment_status="not_tracked",
-            return_status="none",
-            accounting_status="not_invoiced",
-            amount_due=order.total,
-            currency=order.currency,
-            next_step="check the order and the customer's data",
-            why="the order has not been checked yet",
-            waiting_for="nothing",
-            opened_at=arrival.at,
-            updated_at=arrival.at,
-        )
-    )
-    text = f"Order {order.order_no} taken in from {order.channel} ({order.source})"
-    history.note(session, case_id, arrival.at, "order_received", text, arrival.by)
-    await outbox.tell(session, case_id, outbox.START, arrival.at)
-
-
-async def _receive(
-    session: AsyncSession, order: Order, case_id: str, arrival: Arrival, company: Company
-) -> bool:
-    """Book what the shop says was paid and we do not know yet; return whether there was any.
+def _receipt(
+    order: Order, case_id: str, arrival: Arrival, company: Company, known: Decimal = Decimal(0)
+) -> Receipt | None:
+    """Return the money that the shop tells of and we do not know yet; None if there is none.
 
     The shop names the sum paid so far. What the provider, the bank or a person told before is part
     of it, so only the difference is new money.
@@ -177,12 +127,10 @@ async def _receive(
     paid = told.paid_amount
     if told.status is PaymentStatus.SUCCESSFUL and not paid:
         paid = order.total
-    known = await payments.received(session, case_id, order.currency)
     if paid <= known:
-        return False
-    query = select(SalesOrder.customer_id).where(SalesOrder.case_id == case_id)
+        return None
     name = told.transaction_id or f"{order.channel}:{order.order_no}"
-    receipt = Receipt(
+    return Receipt(
         provider=told.provider or order.channel,
         transaction_id=f"{name}:{paid}" if known else name,
         amount=paid - known,
@@ -190,8 +138,18 @@ async def _receive(
         valid_on=told.paid_on or local_date(arrival.at, company.time_zone),
         source="shop",
         case_id=case_id,
-        customer_id=(await session.exec(query)).one(),
     )
+
+
+async def _receive(
+    session: AsyncSession, row: SalesOrder, order: Order, arrival: Arrival, company: Company
+) -> bool:
+    """Book what the shop says was paid since; return whether there was any."""
+    known = await payments.received(session, row.case_id, order.currency)
+    receipt = _receipt(order, row.case_id, arrival, company, known)
+    if receipt is None:
+        return False
+    receipt = replace(receipt, customer_id=row.customer_id)
     _, new = await payments.receive(session, receipt, arrival.at, by=arrival.by)
     return new
 
@@ -220,7 +178,7 @@ async def _known_order(
         )
     if order.modified_at < row.modified_at:
         return Outcome.STALE
-    new_money = await _receive(session, order, case_id, arrival, company)
+    new_money = await _receive(session, row, order, arrival, company)
     today = local_date(arrival.at, company.time_zone)
     await _follow(session, row, order, arrival, today, same=same)
     if new_money:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Iterator
 
 import uvicorn
+import uvloop
 
 from models.settings import Settings
 from models.store.database import Database
@@ -45,6 +47,7 @@ async def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    gc.freeze()  # what is loaded by now stays: no collection needs to look at it again
     try:
         await _Server(config).serve()
     finally:
@@ -52,4 +55,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

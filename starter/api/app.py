@@ -14,11 +14,14 @@ from models.settings import Settings
 from models.store.database import Database
 from starter.api.auth import TokenGate
 from starter.api.codec_door import CodecDoor
+from starter.api.connections import Connections
 from starter.api.errors import Guard, add_handlers
 from starter.api.limits import BodyLimit
 from starter.api.routes import ROUTERS
 from starter.api.services import Connect, Services, connect_when_needed, now
+from starter.api.webhooks import WebhookDoor
 from starter.first_start import prepare
+from starter.intake_desk import Desk
 from starter.metrics import CountWebhooks
 
 log = structlog.get_logger("api")
@@ -45,11 +48,14 @@ def make_app(
         redoc_url=None,
         lifespan=_lifespan,
     )
-    app.state.services = Services(settings, database, connect)
+    app.state.services = Services(
+        settings, database, connect, Connections(database, settings), Desk(database)
+    )
     for router in ROUTERS:
         app.include_router(router)
     add_handlers(app)
     # The last one added is the outermost.
+    app.add_middleware(WebhookDoor)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(CountWebhooks, meter=meter)
     app.add_middleware(TokenGate, token=settings.api_token)

@@ -134,6 +134,11 @@ def _is_outage(error: Exception) -> bool:
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RefusedError):  # pragma: no cover - registered for it alone
         raise error
+    return refusal(error)
+
+
+def refusal(error: RefusedError) -> JSONResponse:
+    """Return the answer to a request that our rules refuse."""
     status = next((code for kind, code in _STATUS if isinstance(error, kind)), 422)
     return answer(status, error.message, error.problems)
 
@@ -141,6 +146,11 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
 async def _http(_: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):  # pragma: no cover - registered for it alone
         raise error
+    return http_refusal(error)
+
+
+def http_refusal(error: HTTPException) -> JSONResponse:
+    """Return the answer to a request that HTTP itself refuses: no such address, too large."""
     return answer(error.status_code, _ROUTING.get(error.status_code, error.detail))
 
 

@@ -15,6 +15,8 @@ from temporalio.runtime import Runtime
 from models.settings import Settings
 from models.store.database import Database
 from starter import temporal
+from starter.api.connections import Connections
+from starter.intake_desk import Desk
 
 Json = dict[str, Any]
 Connect = Callable[[], Awaitable[Client]]
@@ -22,11 +24,13 @@ Connect = Callable[[], Awaitable[Client]]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The settings, the database, and how to reach Temporal (which may be away)."""
+    """The settings, the database, how to reach Temporal (which may be away), the way in."""
 
     settings: Settings
     database: Database
     temporal: Connect
+    connections: Connections
+    desk: Desk
 
 
 def connect_when_needed(settings: Settings, runtime: Runtime | None = None) -> Connect:

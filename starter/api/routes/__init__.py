@@ -17,14 +17,12 @@ from starter.api.routes import (
     orders,
     payments,
     tasks,
-    webhooks,
 )
 
 ROUTERS = tuple(
     module.router
     for module in (
         health,
-        webhooks,
         orders,
         cases,
         payments,

@@ -57,6 +57,7 @@ async def set_channel(name: Name, body: Connection, services: Uses, _: Admin) ->
         known = not added and (body.secret is None or vault.open(row.secret) == body.secret)
         if not added and not known:
             row.secret = vault.seal(secret)
+    services.connections.forget()
     shown = secret if added and body.secret is None else None
     return {**_channel(services, row), "known": known, "secret": shown}
 
@@ -74,6 +75,7 @@ async def remove_channel(name: Name, services: Uses, _: Admin) -> Json:
     """Remove a channel: what it sends is refused from now on; its orders stay."""
     async with services.database.transaction() as session:
         await channels.remove(session, name)
+    services.connections.forget()
     return {"id": name, "removed": True}
 
 

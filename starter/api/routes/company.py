@@ -30,4 +30,5 @@ async def set_company(document: Annotated[Json, Body()], services: Uses, user: A
         known = await company.find(session) == wanted
         if not known:
             await company.put(session, wanted, at=now(), by=user.name)
+    services.connections.forget()
     return {"name": wanted.name, "known": known}

@@ -12,7 +12,9 @@ from temporalio.worker import Worker
 
 from activities.case import CaseActivities
 from activities.customer import CustomerActivities
+from activities.deals import DealActivities
 from activities.email import EmailActivities
+from activities.fetch import FetchActivities
 from activities.invoice import InvoiceActivities
 from activities.payments import PaymentActivities
 from activities.pulse import EVERY, Pulse
@@ -25,13 +27,14 @@ from models.store.database import Database
 from starter.logs import configure_logs
 from starter.stack.heartbeat import beat
 from starter.temporal import connect
+from workflows.fetch_order import FetchOrder
 from workflows.order_to_cash import OrderToCash
 
 SHUTDOWN = timedelta(seconds=25)
 
 
 def activities_of(services: Services) -> list[Callable[..., Awaitable[Progress]]]:
-    """Return every activity of the product; each method bears the name of its step."""
+    """Return every activity of a case; each method bears the name of its step."""
     customer, invoice = CustomerActivities(services), InvoiceActivities(services)
     email, payments = EmailActivities(services), PaymentActivities(services)
     tasks, case = TaskActivities(services), CaseActivities(services)
@@ -49,6 +52,7 @@ def activities_of(services: Services) -> list[Callable[..., Awaitable[Progress]]
         case.note_overdue,
         case.close_tasks,
         case.close_case,
+        DealActivities(services).update_deal,
     ]
 
 
@@ -61,8 +65,8 @@ def make_worker(client: Client, services: Services, *, cached_workflows: int = 1
         client,
         task_queue=services.settings.task_queue,
         max_cached_workflows=cached_workflows,
-        workflows=[OrderToCash],
-        activities=activities_of(services),
+        workflows=[OrderToCash, FetchOrder],
+        activities=[*activities_of(services), FetchActivities(services).fetch_order],
         interceptors=[PlainErrors(), Pulse()],
         max_heartbeat_throttle_interval=EVERY,
         # An activity holds up to two database connections, a local one holds one: together they

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio import activity
 
 from activities.services import Services
+from domain.company import Company
 from domain.errors import Problem
 from domain.holds import approval_reason
 from domain.invoicing import total_problems
 from domain.order import Order
 from domain.risk import risk_signals, special_instructions
+from domain.routing import why
 from domain.validation import order_problems
 from models.codec import Json, load_order
 from models.messages import Progress, StepRequest
-from models.store import cases, company, customers, history, tasks
+from models.store import cases, company, customers, deals, history, routing, tasks
 from models.store.effects import once
 from models.tables import CaseFile, SalesOrder
 
@@ -63,16 +65,36 @@ async def _check(session: AsyncSession, request: StepRequest) -> Json:
     open_problems = tuple(p for p in problems if p.kind not in row.accepted)
     await tasks.raise_problems(session, request.case_id, open_problems, request.at)
     row.checked_revision = row.revision
+    routed = await routing.decide(session, order)
+    row.routed = routing.dump(routed)
+    if order.source == "crm":
+        await _ask_to_complete(session, row, firm, open_problems, request.at)
     if open_problems:
         return {"problems": len(open_problems)}
     customer = await customers.recognise(session, order, request.at)
     row.customer_id = customer.id
-    row.hold_reason = approval_reason(order, firm)
+    row.hold_reason = approval_reason(order, firm) or routed.approval
     file = (await session.exec(select(CaseFile).where(CaseFile.id == request.case_id))).one()
     file.customer_id = customer.id
     text = f"Order checked: complete, customer {customer.customer_no}{_remarks(order)}"
     history.note(session, request.case_id, request.at, "order_checked", text)
+    if reason := why(routed):
+        text = f"{reason[0].upper()}{reason[1:]}"
+        history.note(session, request.case_id, request.at, "order_routed", text)
     return {"customer_no": customer.customer_no}
+
+
+async def _ask_to_complete(
+    session: AsyncSession,
+    row: SalesOrder,
+    firm: Company,
+    problems: tuple[Problem, ...],
+    at: datetime,
+) -> None:
+    """Have whoever looks after the deal complete it; what a CRM lacks is a task, not silence."""
+    await session.flush()
+    who = await deals.who_looks_after(session, row.case_id, firm, "order desk")
+    await deals.ask_to_complete(session, row, problems, who=who, at=at)
 
 
 def _remarks(order: Order) -> str:

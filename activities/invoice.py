@@ -134,7 +134,7 @@ async def _issue(session: AsyncSession, request: StepRequest) -> Json:
     order = load_order(row.content)
     received = await payments.received(session, request.case_id, row.currency)
     issue_date = local_date(request.at, firm.time_zone)
-    terms = terms_of(customer, order, firm)
+    terms = terms_of(customer, order, firm, row.routed.get("terms_days"))
     paid_on = await payments.last_receipt_day(session, request.case_id, row.currency)
     due = order.payment.due_date or due_date(issue_date, terms)
 
@@ -166,9 +166,15 @@ async def _issue(session: AsyncSession, request: StepRequest) -> Json:
     return {"invoice_no": invoice.invoice_no}
 
 
-def terms_of(customer: Customer, order: Order, company: Company) -> PaymentTerms:
-    """Return the terms agreed with the customer, else the company's for its kind (F1)."""
+def terms_of(
+    customer: Customer, order: Order, company: Company, routed: int | None = None
+) -> PaymentTerms:
+    """Return the terms of this order, else the customer's, a rule's, the company's (F1, A10)."""
+    if order.terms_days is not None:
+        return PaymentTerms(order.terms_days)
     if customer.terms_days is not None:
         return PaymentTerms(customer.terms_days)
+    if routed is not None:
+        return PaymentTerms(routed)
     business = order.buyer.kind is CustomerKind.B2B
     return company.terms_b2b if business else company.terms_b2c

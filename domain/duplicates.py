@@ -35,12 +35,12 @@ def fingerprint(order: Order) -> str:
 def content_digest(order: Order) -> str:
     """Digest what was agreed: parties, positions, prices, totals, whether it stands or is a test.
 
-    The payment part, the timestamps, the buyer's note and risk signals are left out: they may
-    change while the order stays the same. So is what is empty, zero or false: a field that a later
-    version of Zahltag adds does not change the digests of the orders that lack it.
+    The payment part, the timestamps, the buyer's note, risk signals and our owner are left out:
+    they may change while the order stays the same. So is what is empty, zero or false: a field that
+    a later version of Zahltag adds does not change the digests of the orders that lack it.
     """
     content = asdict(order)
-    for part in ("payment", "placed_at", "modified_at", "note", "risk_signals"):
+    for part in ("payment", "placed_at", "modified_at", "note", "risk_signals", "owner"):
         del content[part]
     return _digest({name: _said(value) for name, value in content.items() if _said(value)})
 

@@ -19,11 +19,19 @@ from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from models.messages import CaseStart, Command, Message, OrderChanged, PaymentReceived
+from models.messages import (
+    CaseStart,
+    Command,
+    LookAgain,
+    Message,
+    OrderChanged,
+    PaymentReceived,
+)
 from models.settings import Settings
-from models.store import orders, outbox
+from models.store import deals, fetches, orders, outbox
 from models.store.database import Database
 from models.tables import Outbox
+from starter.fetches import restart_lost, start_fetch
 from starter.logs import configure_logs
 from starter.stack.heartbeat import beat
 from starter.temporal import connect, start_case
@@ -37,6 +45,7 @@ LONGEST_PAUSE = timedelta(minutes=5)
 MESSAGES: dict[str, type[Message]] = {
     "payment_received": PaymentReceived,
     "order_changed": OrderChanged,
+    "look_again": LookAgain,
     "correct_order": Command,
     "approval": Command,
     "rejection": Command,
@@ -74,10 +83,10 @@ class Dispatcher:
         async with self.database.transaction() as session:
             rows = await outbox.lease(session, self.clock(), BATCH, LEASE)
             starts = await orders.case_starts(session, {row.case_id for row in rows})
-        await asyncio.gather(*(self._deliver(row, starts[row.case_id]) for row in rows))
+        await asyncio.gather(*(self._deliver(row, starts.get(row.case_id)) for row in rows))
         return len(rows)
 
-    async def _deliver(self, row: Outbox, start: CaseStart) -> None:
+    async def _deliver(self, row: Outbox, start: CaseStart | None) -> None:
         try:
             await self._tell(row, start)
         except (RPCError, OSError, TimeoutError) as error:
@@ -89,7 +98,13 @@ class Dispatcher:
         async with self.database.transaction() as session:
             await outbox.mark_delivered(session, row.id or 0, self.clock())
 
-    async def _tell(self, row: Outbox, start: CaseStart) -> None:
+    async def _tell(self, row: Outbox, start: CaseStart | None) -> None:
+        if row.signal == fetches.FETCH:  # no case yet: an order that has to be fetched first
+            await start_fetch(self.client, row.case_id, row.payload, self.task_queue)
+            return
+        if start is None:
+            log.error("there is no such case", case=row.case_id, signal=row.signal)
+            return
         if row.signal == outbox.START:
             with contextlib.suppress(WorkflowAlreadyStartedError):
                 await self._start(start, again=False)
@@ -106,7 +121,10 @@ class Dispatcher:
         """Start open cases that have no workflow, tell payments again; return how many repairs."""
         async with self.database.transaction() as session:
             repairs = await outbox.tell_forgotten_payments(session, self.clock())
+            repairs += await deals.wake_forgotten(session, self.clock())
+            waiting = await fetches.unfinished(session, self.clock() - LEASE)
             opened = await outbox.open_cases(session, self.clock() - LEASE)
+        repairs += await restart_lost(self.client, waiting, self.task_queue)
         if not opened:
             return repairs
         running = "WorkflowType = 'OrderToCash' AND ExecutionStatus = 'Running'"

@@ -16,7 +16,7 @@ from domain.holds import approval_reason
 from domain.invoicing import total_problems
 from domain.order import Order
 from domain.risk import risk_signals, special_instructions
-from domain.routing import why
+from domain.routing import approval_wanted, why
 from domain.validation import order_problems
 from models.codec import Json, load_order
 from models.messages import Progress, StepRequest
@@ -73,7 +73,7 @@ async def _check(session: AsyncSession, request: StepRequest) -> Json:
         return {"problems": len(open_problems)}
     customer = await customers.recognise(session, order, request.at)
     row.customer_id = customer.id
-    row.hold_reason = approval_reason(order, firm) or routed.approval
+    row.hold_reason = approval_reason(order, firm) or approval_wanted(routed)
     file = (await session.exec(select(CaseFile).where(CaseFile.id == request.case_id))).one()
     file.customer_id = customer.id
     text = f"Order checked: complete, customer {customer.customer_no}{_remarks(order)}"

@@ -113,6 +113,11 @@ def why(routed: Routed) -> str:
     return f"{to} by rule '{routed.rule}'{said}"
 
 
+def approval_wanted(routed: Routed) -> str:
+    """Say why a rule wants an approval, and which; ``""`` if none does."""
+    return f"{routed.approval} (rule '{routed.rule}')" if routed.approval else ""
+
+
 def _begins(values: list[str], wanted: tuple[str, ...]) -> bool:
     prefixes = tuple(prefix.casefold() for prefix in wanted)
     return not wanted or any(value.casefold().startswith(prefixes) for value in values if value)

@@ -184,12 +184,8 @@ def _signed_address(address: str) -> str:
     return f"{path}{question}{query}"
 
 
-def events(delivery: Delivery, settings: CrmSettings) -> list[DealEvent]:
+def events(found: object, settings: CrmSettings) -> list[DealEvent]:
     """Return those events of the call (HubSpot sends up to a hundred) that may have won a deal."""
-    try:
-        found = json.loads(delivery.body)
-    except (ValueError, RecursionError) as error:
-        raise RefusedError("The body is not JSON; HubSpot sends a list of events.") from error
     if (
         not isinstance(found, list)
         or len(found) > 1000

@@ -34,6 +34,7 @@ _V2 = "/api/v2"
 _BATCH = 100
 _MOST_PAGES = 20
 # What changes with every write, ours too.
+_PARTS = ("data", "previous")
 _NOISE = frozenset({"update_time", "custom_fields"})
 
 
@@ -123,18 +124,14 @@ def verify(delivery: Delivery, secret: str, settings: CrmSettings) -> None:
         )
 
 
-def events(delivery: Delivery, settings: CrmSettings) -> list[DealEvent]:
+def events(found: object, settings: CrmSettings) -> list[DealEvent]:
     """Return the event if it may have won a deal, or changed one that is won."""
-    try:
-        found = json.loads(delivery.body)
-    except (ValueError, RecursionError) as error:
-        raise RefusedError("The body is not JSON; Pipedrive sends one object.") from error
     meta = found.get("meta") if isinstance(found, dict) else None
     if not isinstance(meta, dict):
         raise RefusedError("The body is no event of webhooks v2: it has no `meta`.")
     if meta.get("entity") != "deal" or meta.get("action") not in {"create", "change"}:
         return []
-    data, previous = found.get("data"), found.get("previous")
+    data, previous = (found.get(part) if isinstance(found, dict) else None for part in _PARTS)
     if not isinstance(data, dict) or data.get("status") != "won" or _is_echo(previous, settings):
         return []
     deal_id, event_id = str(meta.get("entity_id") or data.get("id")), str(meta.get("id") or "")

@@ -17,7 +17,7 @@ class Vendor:
 
     connect: Callable[[str, CrmSettings, str], CrmConnection]
     verify: Callable[[Delivery, str, CrmSettings], None]
-    events: Callable[[Delivery, CrmSettings], list[DealEvent]]
+    events: Callable[[object, CrmSettings], list[DealEvent]]
 
 
 _VENDORS: Mapping[str, Vendor] = {

@@ -15,6 +15,7 @@ from starter.api.routes import (
     mails,
     orders,
     payments,
+    routing,
     tasks,
     webhooks,
 )
@@ -36,6 +37,7 @@ ROUTERS = tuple(
         ledger,
         company,
         channels,
+        routing,
     )
 )
 

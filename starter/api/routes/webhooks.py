@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
+from connectors.crm.port import Delivery
 from connectors.payments import read_payment
 from connectors.shops import SHOPS
 from connectors.signatures import verify_standard
@@ -15,6 +16,7 @@ from starter.api.errors import NotReadyError
 from starter.api.inputs import Name, json_object
 from starter.api.services import Json, Services, Uses, now
 from starter.channel_secrets import PAYMENTS
+from starter.deals import take_delivery
 from starter.intake import take_webhook
 from starter.receipts import take_notice
 
@@ -29,6 +31,12 @@ async def webhook(channel: Name, request: Request, services: Uses) -> Json:
     if source == PAYMENTS:
         verify_standard(headers, body, secret, now())
         return await _payment(services, channel, body)
+    if source == "crm":
+        address = f"{services.settings.api_base_url}{request.url.path}"
+        query = f"?{request.url.query}" if request.url.query else ""
+        delivery = Delivery(request.method, f"{address}{query}", headers, body, now())
+        outcome = await take_delivery(services.database, channel, secret, delivery)
+        return {"case_id": "", "outcome": outcome}
     connector = SHOPS[source]
     connector.verify(headers, body, secret, now())
     taken = await take_webhook(

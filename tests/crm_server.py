@@ -294,10 +294,27 @@ def _invalid(message: str) -> Answer:
     return 400, {}, {"status": "error", "message": message, "category": "VALIDATION_ERROR"}
 
 
+class Front:
+    """What listens: it passes every request on to the CRM of the test that runs."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.crm = Crm()
+
+    def empty(self) -> Crm:
+        """Return a new CRM behind the same address."""
+        self.crm = Crm(url=self.url)
+        return self.crm
+
+    async def __call__(self, scope: Json, receive: Any, send: Any) -> None:
+        """Answer one request (ASGI)."""
+        await self.crm(scope, receive, send)
+
+
 @contextlib.asynccontextmanager
-async def serving() -> AsyncIterator[Crm]:
-    """Serve an empty CRM on this machine."""
-    crm = Crm()
+async def serving() -> AsyncIterator[Front]:
+    """Serve CRMs on this machine, one after the other."""
+    crm = Front()
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         crm.url = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -130,6 +130,17 @@ async def _settle(
     await session.exec(update(OrderFetch).where(col(OrderFetch.id) == row.id).values(**values))
 
 
+async def latest(session: AsyncSession, channel: str) -> OrderFetch | None:
+    """Return what was asked for last from a channel."""
+    query = (
+        select(OrderFetch)
+        .where(OrderFetch.channel == channel)
+        .order_by(col(OrderFetch.id).desc())
+        .limit(1)
+    )
+    return (await session.exec(query)).one_or_none()
+
+
 async def unfinished(session: AsyncSession, before: datetime) -> list[OrderFetch]:
     """Return what was to be fetched before an instant and is not."""
     query = (

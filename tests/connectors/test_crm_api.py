@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -11,9 +12,9 @@ import pytest
 
 from connectors.crm import http
 from connectors.crm.http import pause_of
-from connectors.crm.port import CrmAwayError, CrmBusyError, CrmConnection, CrmRefusedError
-from connectors.crm.settings import read_settings
-from connectors.crm.vendors import connection_of
+from connectors.crm.port import CrmAwayError, CrmBusyError, CrmRefusedError
+from connectors.crm.settings import CrmSettings, read_settings
+from connectors.crm.vendors import connected
 from connectors.shops.crm import CrmConnector
 from connectors.shops.port import OrderEvent, parse_document
 from domain.errors import RefusedError
@@ -31,10 +32,27 @@ VALUES = {
 }
 
 
-def connect(crm: Crm, vendor: str = "hubspot", token: str = TOKEN, **more: Any) -> CrmConnection:
-    """Connect a channel to the server."""
-    settings = read_settings({"vendor": vendor, "api_url": crm.url, **more})
-    return connection_of("crm", settings, token)
+@dataclass
+class Channel:
+    """A channel that is connected for each call, as activities do."""
+
+    settings: CrmSettings
+    token: str
+
+    async def fetch(self, deal_id: str) -> Any:
+        """Fetch a deal."""
+        async with connected("crm", self.settings, self.token) as connection:
+            return await connection.fetch(deal_id)
+
+    async def update(self, deal_id: str, values: dict[str, str]) -> None:
+        """Update a deal."""
+        async with connected("crm", self.settings, self.token) as connection:
+            await connection.update(deal_id, values)
+
+
+def connect(crm: Crm, vendor: str = "hubspot", token: str = TOKEN, **more: Any) -> Channel:
+    """Return a channel to the server."""
+    return Channel(read_settings({"vendor": vendor, "api_url": crm.url, **more}), token)
 
 
 def order_of(document: Any, **settings: Any) -> Order:
@@ -225,9 +243,10 @@ async def test_nobody_there_and_nobody_answering_is_being_away(
         await connect(crm).fetch("1")
 
 
-def test_a_channel_without_vendor_or_token_says_what_to_do() -> None:
+async def test_a_channel_without_vendor_or_token_says_what_to_do(crm: Crm) -> None:
     """Before anything is called."""
     with pytest.raises(RefusedError, match="names no vendor yet"):
-        connection_of("crm", read_settings({}), TOKEN)
+        await Channel(read_settings({}), TOKEN).fetch("1")
     with pytest.raises(RefusedError, match="no API token yet"):
-        connection_of("crm", read_settings({"vendor": "hubspot"}), "")
+        await connect(crm, token="").fetch("1")
+    assert crm.asked == []

@@ -12,7 +12,7 @@ import json
 import socket
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Crm:
     limit: int = 0
     page: int = 100
     token: str = TOKEN
+    clock: Callable[[], float] = time.monotonic
     _calls: deque[float] = field(default_factory=deque)
 
     def load(self, sample: str, **changes: Any) -> Json:
@@ -115,8 +116,8 @@ class Crm:
 
     def _over_limit(self) -> bool:
         """Count calls in a window of one second that rolls."""
-        now = time.monotonic()
-        while self._calls and now - self._calls[0] > 1:
+        now = self.clock()
+        while self._calls and now - self._calls[0] >= 1:
             self._calls.popleft()
         if self.limit and len(self._calls) >= self.limit:
             return True

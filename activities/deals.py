@@ -14,7 +14,7 @@ from temporalio import activity
 from activities.services import Services
 from connectors.crm.port import CrmAwayError, CrmBusyError
 from connectors.crm.settings import read_settings
-from connectors.crm.vendors import connection_of
+from connectors.crm.vendors import connected
 from domain.errors import RefusedError, TryLaterError
 from domain.order_case import Step, deal_state
 from models.messages import Progress, StepRequest
@@ -73,8 +73,8 @@ class DealActivities:
 
     async def _call(self, deal: Deal) -> None:
         token = Vault(self.services.settings).open(deal.sealed_token)
-        connection = connection_of(deal.channel, read_settings(deal.settings), token)
-        await connection.update(deal.external_id, deal.values)
+        async with connected(deal.channel, read_settings(deal.settings), token) as connection:
+            await connection.update(deal.external_id, deal.values)
 
     async def _postpone(
         self, request: StepRequest, row: DealUpdate, error: CrmBusyError | CrmAwayError

@@ -12,7 +12,7 @@ from temporalio import activity
 from activities.services import Services
 from connectors.crm.port import CrmAwayError, CrmBusyError
 from connectors.crm.settings import CrmSettings, read_settings
-from connectors.crm.vendors import connection_of
+from connectors.crm.vendors import connected
 from connectors.shops.crm import CrmConnector
 from connectors.shops.port import OrderEvent, parse_document
 from domain.errors import RefusedError
@@ -54,8 +54,8 @@ class FetchActivities:
 
     async def _fetch(self, row: OrderFetch) -> str:
         settings, token = await self._connection(row)
-        connection = connection_of(row.channel, settings, token)
-        document = await connection.fetch(row.external_id)
+        async with connected(row.channel, settings, token) as connection:
+            document = await connection.fetch(row.external_id)
         body = json.dumps(document, ensure_ascii=False).encode()
         event = CrmConnector(settings).read(parse_document(body), channel=row.channel)
         async with self.services.database.transaction() as session:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 
 import httpx
 
@@ -31,6 +33,16 @@ _SHORTEST_PAUSE = timedelta(seconds=1)
 _DEFAULT_PAUSE = timedelta(seconds=10)
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context()  # loading the authorities costs more than a call
+
+
+def make_client() -> httpx.AsyncClient:
+    """Return a client that follows no redirects; whoever makes it closes it."""
+    return httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False, verify=_tls())
+
+
 @dataclass(frozen=True, slots=True)
 class CrmApi:
     """One account of one vendor. ``channel`` is named in what people read."""
@@ -39,6 +51,7 @@ class CrmApi:
     channel: str
     base_url: str
     headers: Mapping[str, str]
+    client: httpx.AsyncClient
 
     async def call(
         self,
@@ -52,8 +65,7 @@ class CrmApi:
         try:
             async with (
                 asyncio.timeout(IN_ALL),
-                httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False) as client,
-                client.stream(
+                self.client.stream(
                     method,
                     f"{self.base_url}{path}",
                     params=query,

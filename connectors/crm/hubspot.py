@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import httpx
+
 from connectors.crm.http import CrmApi
 from connectors.crm.hubspot_mapping import properties
 from connectors.crm.port import (
@@ -65,10 +67,12 @@ class HubSpot:
     settings: CrmSettings
 
     @classmethod
-    def connect(cls, channel: str, settings: CrmSettings, token: str) -> HubSpot:
+    def connect(
+        cls, channel: str, settings: CrmSettings, token: str, client: httpx.AsyncClient
+    ) -> HubSpot:
         """Return the connection of a channel."""
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        return cls(CrmApi("HubSpot", channel, settings.api_url, headers), settings)
+        return cls(CrmApi("HubSpot", channel, settings.api_url, headers, client), settings)
 
     async def fetch(self, deal_id: str) -> JsonObject:
         """Gather the deal, its line items and parties, and the tax rates that they use."""
@@ -173,7 +177,8 @@ def verify(delivery: Delivery, secret: str, settings: CrmSettings) -> None:
     if not hmac.compare_digest(given.encode("utf-8", "replace"), expected):
         raise SignatureError(
             "The signature in X-HubSpot-Signature-v3 does not fit: check the client secret of the"
-            f" app, and that HubSpot calls exactly {address}."
+            " app, and that HubSpot calls exactly the address that `zahltag channel list` shows, or"
+            " the webhook_url of the channel's settings."
         )
 
 

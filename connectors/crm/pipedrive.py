@@ -14,7 +14,8 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
+
+import httpx
 
 from connectors.crm.http import CrmApi
 from connectors.crm.port import (
@@ -46,10 +47,12 @@ class Pipedrive:
     settings: CrmSettings
 
     @classmethod
-    def connect(cls, channel: str, settings: CrmSettings, token: str) -> Pipedrive:
+    def connect(
+        cls, channel: str, settings: CrmSettings, token: str, client: httpx.AsyncClient
+    ) -> Pipedrive:
         """Return the connection of a channel."""
         headers = {"x-api-token": token, "Accept": "application/json"}
-        return cls(CrmApi("Pipedrive", channel, settings.api_url, headers), settings)
+        return cls(CrmApi("Pipedrive", channel, settings.api_url, headers, client), settings)
 
     async def fetch(self, deal_id: str) -> JsonObject:
         """Gather the deal, its products and discounts, and whom it is with."""
@@ -119,8 +122,8 @@ def verify(delivery: Delivery, secret: str, settings: CrmSettings) -> None:
         shown = b""
     if scheme.casefold() != "basic" or not hmac.compare_digest(shown, expected):
         raise SignatureError(
-            "The user name or password of the webhook is wrong or missing: they are"
-            f" {quote(settings.webhook_user)} and the secret of this channel (HTTP auth)."
+            "The user name or password of the webhook is wrong or missing: they are webhook_user of"
+            " the channel's settings and the channel's secret (HTTP authentication)."
         )
 
 

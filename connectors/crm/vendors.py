@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import httpx
+
 from connectors.crm import hubspot, pipedrive
+from connectors.crm.http import make_client
 from connectors.crm.port import CrmConnection, DealEvent, Delivery
 from connectors.crm.settings import HUBSPOT, PIPEDRIVE, CrmSettings
 from domain.errors import RefusedError
@@ -15,7 +19,7 @@ from domain.errors import RefusedError
 class Vendor:
     """What one vendor does its own way."""
 
-    connect: Callable[[str, CrmSettings, str], CrmConnection]
+    connect: Callable[[str, CrmSettings, str, httpx.AsyncClient], CrmConnection]
     verify: Callable[[Delivery, str, CrmSettings], None]
     events: Callable[[object, CrmSettings], list[DealEvent]]
 
@@ -36,12 +40,16 @@ def vendor_of(channel: str, settings: CrmSettings) -> Vendor:
     return _VENDORS[settings.vendor]
 
 
-def connection_of(channel: str, settings: CrmSettings, token: str) -> CrmConnection:
-    """Return the connection to a channel's API; RefusedError without a vendor or a token."""
+@asynccontextmanager
+async def connected(
+    channel: str, settings: CrmSettings, token: str
+) -> AsyncIterator[CrmConnection]:
+    """Open the connection to a channel's API; RefusedError without a vendor or a token."""
     vendor = vendor_of(channel, settings)
     if not token:
         raise RefusedError(
             f"The channel {channel} has no API token yet: set one with"
             f" `zahltag channel set {channel} --source crm --token-file FILE`."
         )
-    return vendor.connect(channel, settings, token)
+    async with make_client() as client:
+        yield vendor.connect(channel, settings, token, client)

@@ -102,7 +102,7 @@ async def postpone(
 ) -> None:
     """Note the pause, and have the case woken when it is over. The case goes on meanwhile."""
     await _settle(session, row.key, state=POSTPONED, retry_at=at + pause, outcome=why[:500])
-    name = f"{row.key}:{row.attempts}"
+    name = f"{row.key}:{at.isoformat()}"
     await outbox.tell(session, row.case_id, LOOK_AGAIN, at, after=pause + _MARGIN, outbox_id=name)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from connectors.crm.settings import defaults, read_settings
 from connectors.shops.crm import CrmConnector
@@ -241,6 +243,15 @@ def test_every_wrong_setting_is_named_at_once() -> None:
         read_settings({"vendor": "hubspot", **WRONG})
 
     assert [problem.field for problem in refused.value.problems] == list(WRONG)
+
+
+def test_the_sample_settings_are_right() -> None:
+    """What ``samples/crm-hubspot.yaml`` shows can be set."""
+    file = Path(__file__).resolve().parents[2] / "samples" / "crm-hubspot.yaml"
+    settings = read_settings(yaml.safe_load(file.read_text(encoding="utf-8")))
+
+    assert settings.tax_rates["12345678"] == 19
+    assert settings.writes == defaults("hubspot").writes
 
 
 def test_settings_survive_being_stored() -> None:

@@ -28,15 +28,15 @@ _METHODS = one_of({"inclusive": "inclusive", "exclusive": "exclusive", "none": "
 _KINDS = one_of({"percentage": "percentage", "amount": "amount"})
 
 
-def _address(where: str) -> tuple[Field, ...]:
+def _address(reads: str, fills: str) -> tuple[Field, ...]:
     return (
-        Field(f"{where}.route", f"~{where}.route"),
-        Field(f"{where}.street_number", f"~{where}.number", text(20)),
-        Field(f"{where}.subpremise", f"{where}.extra"),
-        Field(f"{where}.postal_code", f"{where}.postcode", text(20)),
-        Field(f"{where}.locality", f"{where}.city"),
-        Field(f"{where}.admin_area_level_1", f"{where}.region"),
-        Field(f"{where}.country", f"{where}.country", text(60), says="its name"),
+        Field(f"{reads}.route", f"~{fills}.route", says="the street"),
+        Field(f"{reads}.street_number", f"~{fills}.number", text(20)),
+        Field(f"{reads}.subpremise", f"{fills}.extra"),
+        Field(f"{reads}.postal_code", f"{fills}.postcode", text(20)),
+        Field(f"{reads}.locality", f"{fills}.city"),
+        Field(f"{reads}.admin_area_level_1", f"{fills}.region"),
+        Field(f"{reads}.country", f"{fills}.country", text(60), says="its name"),
     )
 
 
@@ -109,18 +109,12 @@ def mapping(settings: CrmSettings) -> tuple[Row, ...]:
         Field("organization.id", "~organization", identifier()),
         Field("organization.name", "company"),
         _custom(settings, "organization", "vat_id", "vat_id", text(40)),
-        *(
-            Field(f"organization.{row.reads}", f"organization.{row.fills}", row.converts)
-            for row in _address("address")
-        ),
+        *_address("organization.address", "organization"),
         Field("person.id", "~person", identifier()),
         Field("person.name", "name"),
         Each("person.emails", "~emails", _labelled(), says="the primary one, else the first"),
         Each("person.phones", "~phones", _labelled(), says="the primary one, else the first"),
-        *(
-            Field(f"person.{row.reads}", f"person.{row.fills}", row.converts)
-            for row in _address("postal_address")
-        ),
+        *_address("person.postal_address", "person"),
     )
 
 

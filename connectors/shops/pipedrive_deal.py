@@ -148,9 +148,8 @@ def _primary(rows: tuple[Record, ...]) -> str:
 
 def _address(record: Record, settings: CrmSettings) -> Address:
     """Return the organization's address; a person's where there is no organization."""
-    of = "organization.address" if record.text("company") else "person.postal_address"
-    route = record.text(f"{of.partition('.')[0]}.~{of.partition('.')[2]}.route")
-    number = record.text(f"{of.partition('.')[0]}.~{of.partition('.')[2]}.number")
+    of = "organization" if record.text("company") else "person"
+    route, number = record.text(f"~{of}.route"), record.text(f"~{of}.number")
     parts = {part: record.text(f"{of}.{part}") for part in ("extra", "postcode", "city", "region")}
     street, country = f"{route} {number}".strip(), record.text(f"{of}.country")
     if not country and (street or any(parts.values())):

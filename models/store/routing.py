@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.order import Order
 from domain.routing import Routed, route
 from domain.routing_file import read_rules
-from models.tables import RoutingVersion, SalesOrder
+from models.tables import RoutingVersion
 
 Json = dict[str, Any]
 NO_RULES: Json = {"rules": []}
@@ -37,13 +37,6 @@ async def decide(session: AsyncSession, order: Order) -> Routed:
         return Routed()
     # A user who has left since must not keep orders from being checked: names are not asked again.
     return route(order, read_rules(version.rules, None))
-
-
-async def of_case(session: AsyncSession, case_id: str) -> Routed:
-    """Return what was decided for the order of a case."""
-    query = select(SalesOrder.routed).where(SalesOrder.case_id == case_id)
-    found = (await session.exec(query)).one_or_none() or {}
-    return Routed(**{**found, "tags": tuple(found.get("tags", ()))})
 
 
 def dump(routed: Routed) -> Json:

@@ -9,8 +9,7 @@ from pydantic import Field
 
 from domain.errors import Problem, RefusedError
 from domain.order_case import Status
-from domain.routing import why
-from models.store import cases, history, routing, tasks, views
+from models.store import cases, history, tasks, views
 from models.store.decisions import Decision
 from models.tables import CaseException, History
 from starter.api.auth import Finance, Viewer
@@ -70,7 +69,6 @@ async def show_case(case_id: Name, services: Uses, _: Viewer) -> Json:
         case, customer_no = await cases.get(session, case_id)
         problems = await tasks.exceptions_of(session, case_id)
         timeline = await history.of_case(session, case_id)
-        routed = await routing.of_case(session, case_id)
     return {
         "id": case.id,
         "status": case.status,
@@ -87,7 +85,6 @@ async def show_case(case_id: Name, services: Uses, _: Viewer) -> Json:
         "next_step": case.next_step,
         "next_step_at": case.next_step_at,
         "why": case.why,
-        "routed": why(routed),
         "problems": [_problem(row) for row in problems],
         "timeline": [_event(row) for row in timeline],
     }

@@ -1,8 +1,10 @@
 """Pipedrive: fetch a won deal, write back what became of it, check and read its webhooks.
 
-API v2 (v1 of these calls is closed). Documentation: https://developers.pipedrive.com/docs/api/v1/Deals
-and .../DealProducts, https://pipedrive.readme.io/docs/pipedrive-api-v2-migration-guide, webhooks
-https://pipedrive.readme.io/docs/guide-for-webhooks-v2, limits
+API v2: Pipedrive has deprecated v1 of these calls. Documentation:
+https://developers.pipedrive.com/docs/api/v1/Deals and .../DealProducts,
+https://pipedrive.readme.io/docs/pipedrive-api-v2-migration-guide,
+webhooks https://pipedrive.readme.io/docs/guide-for-webhooks-v2,
+limits
 https://pipedrive.readme.io/docs/core-api-concepts-rate-limiting.
 """
 

@@ -79,6 +79,9 @@ async def test_a_channel_of_a_crm_keeps_its_token_to_itself(api: Api) -> None:
     answer = (await api.call("PUT", "/api/channels/crm", json=other)).json()
     assert (answer["known"], answer["has_token"]) == (False, True)
     assert await api.secret("crm") == secret
+    elsewhere = {"source": "crm", "settings": {**SETTINGS, "api_url": "https://evil.example"}}
+    refused = await api.call("PUT", "/api/channels/crm", json=elsewhere)
+    assert (refused.status_code, "give it again" in one_sentence(refused)) == (409, True)
 
 
 @pytest.mark.parametrize(

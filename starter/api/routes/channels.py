@@ -83,12 +83,23 @@ async def set_channel(name: Name, body: Connection, services: Uses, _: Admin) ->
             row.settings if body.settings is None else settings,
             token if body.api_token is None else body.api_token,
         )
+        if body.settings is not None and body.api_token is None and token:
+            _same_address(name, row.settings, settings)
         known = not added and before == after
         if before != after:
             row.secret = vault.seal(after[0])
             row.settings, row.api_token = after[1], vault.seal(after[2]) if after[2] else ""
     shown = secret if added and body.secret is None else None
     return {**_channel(services, row), "known": known, "secret": shown}
+
+
+def _same_address(name: str, before: Json, after: Json) -> None:
+    """Refuse to send a token that was given for one address to another."""
+    if (before.get("vendor"), before.get("api_url")) != (after.get("vendor"), after.get("api_url")):
+        raise ConflictError(
+            f"The token of the channel {name} was given for another address: give it again with"
+            " the new settings."
+        )
 
 
 @router.post("/{name}/fetch")

@@ -305,7 +305,7 @@ async def test_rules_route_an_order_and_the_case_says_why(api: Api) -> None:
 
     case = await api.get(f"/api/cases/{case_id}")
     said = (
-        "outed to anna by rule 'Hardware DE' (21 days to pay; needs an approval; cost centre 4700)"
+        "Routed to anna by rule 'Hardware DE' (21 days to pay; needs an approval; cost centre 4700)"
     )
     assert said in [entry["text"] for entry in case["timeline"]]
     [invoice] = await api.get("/api/invoices")

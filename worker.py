@@ -16,8 +16,10 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.case import CaseActivities
 from activities.customer import CustomerActivities
+from activities.deals import DealActivities
 from activities.email import EmailActivities
 from activities.failpoints import Points, armed, reach
+from activities.fetch import FetchActivities
 from activities.invoice import InvoiceActivities
 from activities.metrics import CountEffects, CountingMailer
 from activities.payments import PaymentActivities
@@ -34,13 +36,14 @@ from starter.loop import run
 from starter.metrics import meter_of, runtime_of
 from starter.stack.heartbeat import beat
 from starter.temporal import connect
+from workflows.fetch_order import FetchOrder
 from workflows.order_to_cash import OrderToCash
 
 SHUTDOWN = timedelta(seconds=25)
 
 
 def activities_of(services: Services) -> list[Callable[..., Awaitable[Progress]]]:
-    """Return every activity of the product; each method bears the name of its step."""
+    """Return every activity of a case; each method bears the name of its step."""
     customer, invoice = CustomerActivities(services), InvoiceActivities(services)
     email, payments = EmailActivities(services), PaymentActivities(services)
     tasks, case = TaskActivities(services), CaseActivities(services)
@@ -58,6 +61,7 @@ def activities_of(services: Services) -> list[Callable[..., Awaitable[Progress]]
         case.note_overdue,
         case.close_tasks,
         case.close_case,
+        DealActivities(services).update_deal,
     ]
 
 
@@ -91,8 +95,8 @@ def make_worker(
         task_queue=services.settings.task_queue,
         max_cached_workflows=cached_workflows,
         workflow_runner=runner,
-        workflows=[OrderToCash],
-        activities=activities_of(services),
+        workflows=[OrderToCash, FetchOrder],
+        activities=[*activities_of(services), FetchActivities(services).fetch_order],
         interceptors=[CountEffects(meter), *interceptors_of(services, points)],
         max_heartbeat_throttle_interval=EVERY,
         # An activity holds one database connection at a time: together they never wait for one.

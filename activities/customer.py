@@ -14,10 +14,11 @@ from domain.holds import approval_reason
 from domain.invoicing import total_problems
 from domain.order import Order
 from domain.risk import risk_signals, special_instructions
+from domain.routing import approval_wanted, why
 from domain.validation import order_problems
 from models.codec import Json
 from models.messages import Progress, StepRequest
-from models.store import cases, customers, history, orders, tasks
+from models.store import cases, customers, deals, history, orders, routing, tasks
 from models.store.effects import once
 from models.store.orders import ToCheck
 
@@ -55,13 +56,22 @@ async def _check(session: AsyncSession, request: StepRequest) -> Json:
     open_problems = tuple(p for p in problems if p.kind not in found.accepted)
     if open_problems or found.has_problems:
         await tasks.raise_problems(session, case_id, open_problems, request.at)
-    if open_problems:
-        await orders.mark_checked(session, case_id, None)
+    routed = routing.decide(found.rules, order)
+    customer, hold = None, ""
+    if not open_problems:
+        customer = await customers.recognise(session, order, request.at)
+        hold = approval_reason(order, firm) or approval_wanted(routed)
+    await orders.mark_checked(session, case_id, customer, hold, routing.dump(routed))
+    if order.source == "crm":
+        # What a CRM lacks is a task for whoever looks after the deal, not silence.
+        await deals.ask_to_complete(session, case_id, found, open_problems, request.at)
+    if customer is None:
         return {}
-    customer = await customers.recognise(session, order, request.at)
-    await orders.mark_checked(session, case_id, customer, approval_reason(order, firm))
     text = f"Order checked: complete, customer {customer.customer_no}{_remarks(order)}"
     history.note(session, case_id, request.at, "order_checked", text)
+    if reason := why(routed):
+        text = f"{reason[0].upper()}{reason[1:]}"
+        history.note(session, case_id, request.at, "order_routed", text)
     return {}
 
 

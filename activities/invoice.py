@@ -125,7 +125,7 @@ async def _issue(session: AsyncSession, request: StepRequest) -> Json:
     found = await orders.to_invoice(session, request.case_id)
     order, firm, received = found.order, found.company, found.received
     issue_date = local_date(request.at, firm.time_zone)
-    terms = terms_of(found.terms_days, order, firm)
+    terms = terms_of(order, firm, agreed=found.terms_days, routed=found.routed_terms_days)
     due = order.payment.due_date or due_date(issue_date, terms)
 
     def build(number: str) -> Invoice:
@@ -156,9 +156,12 @@ async def _issue(session: AsyncSession, request: StepRequest) -> Json:
     return {}
 
 
-def terms_of(days: int | None, order: Order, company: Company) -> PaymentTerms:
-    """Return the terms agreed with the customer, else the company's for its kind (F1)."""
-    if days is not None:
-        return PaymentTerms(days)
+def terms_of(
+    order: Order, company: Company, *, agreed: int | None = None, routed: int | None = None
+) -> PaymentTerms:
+    """Return the terms of this order, else the customer's, a rule's, the company's (F1, A10)."""
+    for days in (order.terms_days, agreed, routed):
+        if days is not None:
+            return PaymentTerms(days)
     business = order.buyer.kind is CustomerKind.B2B
     return company.terms_b2b if business else company.terms_b2c

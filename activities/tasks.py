@@ -13,7 +13,7 @@ from domain.errors import Problem, RefusedError
 from domain.order_case import Standing, TaskKind
 from models.codec import Json
 from models.messages import Progress, StepRequest
-from models.store import cases, company, tasks
+from models.store import cases, company, deals, tasks
 from models.store.effects import once
 
 _ACCOUNTING = "accounting"
@@ -51,7 +51,7 @@ async def _create(session: AsyncSession, request: StepRequest) -> Json:
         kind=str(request.task),
         title=title,
         description=description,
-        assignee=tasks.assignee(firm, team),
+        assignee=await deals.who_looks_after(session, request.case_id, firm, team),
         due=due,
         case_id=request.case_id,
         at=request.at,
@@ -127,7 +127,7 @@ async def _step_failed(session: AsyncSession, request: StepRequest) -> None:
         title=f"The step {step} failed",
         description=f"{reason} Mend the cause, then repeat the step with"
         f" `zahltag case retry {request.case_id}`.",
-        assignee=tasks.assignee(firm, _ACCOUNTING) if firm else "admin",
+        assignee=await deals.who_looks_after(session, request.case_id, firm, _ACCOUNTING),
         due=today + timedelta(days=1),
         case_id=request.case_id,
         at=request.at,

@@ -202,6 +202,16 @@ DAY = Conversion(
 )
 
 
+def _days(value: object) -> int:
+    number = _number(value)
+    if number != int(number) or not 0 <= number <= 120:
+        raise ValueError
+    return int(number)
+
+
+DAYS = Conversion("a number of days from 0 to 120", _days)
+
+
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError  # noqa: TRY004 a wrong type is a bad value here, not our mistake

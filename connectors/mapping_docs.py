@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connectors import payments
+from connectors.crm.hubspot_mapping import MAPPING as HUBSPOT
+from connectors.crm.pipedrive_mapping import MAPPING as PIPEDRIVE
 from connectors.rows import Each, Field
 from connectors.shops import own, shopify, shopware_order, woocommerce
 from connectors.shops.shopify_mapping import SHOP_MONEY
@@ -43,7 +45,7 @@ def _lines(rows: tuple[Row, ...], reads_in: str, fills_in: str) -> list[str]:
             lines.append(_line(f"`{reads}`", _filled(fills), most, "an empty list", row.says))
             lines += _lines(row.rows, f"{reads}.", f"{fills}.")
         else:
-            reads = ", else ".join(f"`{reads_in}{path}`" for path in row.paths)
+            reads = ", else ".join(f"`{reads_in}{path}`" for path in row.paths) or "nothing"
             fills = _filled(f"{fills_in}{row.fills}")
             lines.append(_line(reads, fills, row.converts.expected, _gap(row), row.says))
     return lines
@@ -153,6 +155,15 @@ the third column says, makes the whole document be refused, with every such fiel
 its case waits, and its problems say what to correct."""
 
 
+_DEALS = """One document with the whole deal, each part as the vendor's API gives it:
+`{"vendor": "hubspot", "deal": ..., "line_items": [...], "companies": [...], "contacts": [...],
+"tax_rates": [...]}`, for Pipedrive `deal`, `products`, `product_details`, `discounts`,
+`organization` and `person`. A deal that is not won is refused, as is one with a position that is
+billed again and again. A channel's settings name the custom fields, explain tax keys and fill gaps
+(operations.md, "Connect a CRM"). The deal's number and name stand on the invoice (BT-14), the
+buyer's order number too (BT-13)."""
+
+
 def mappings_page() -> str:
     """Return docs/mappings.md."""
     return "\n\n".join(_sections()) + "\n"
@@ -182,6 +193,11 @@ def _sections() -> Iterator[str]:
     yield markdown_table(SHOPWARE)
     yield _status_table("transactions[].stateMachineState", shopware_order.STATUSES)
     yield "States that await money become `later` where the method is an invoice."
+    yield "## Won deals of HubSpot (`crm`, vendor `hubspot`)"
+    yield _DEALS
+    yield markdown_table(HUBSPOT)
+    yield "## Won deals of Pipedrive (`crm`, vendor `pipedrive`)"
+    yield markdown_table(PIPEDRIVE)
     yield "## Zahltag's own order (`zahltag`)"
     yield "JSON Schema: [schemas/order.schema.json](schemas/order.schema.json)."
     yield markdown_table(own.MAPPING)

@@ -45,7 +45,9 @@ def facts(invoice: Invoice, words: Labels, form: Formats) -> list[list[str]]:
             supplied(invoice.supply_date),
         ),
         _payment_date(invoice, words, form),
-        (words.order_no, invoice.order_reference),
+        # The deal's name begins with its number, which is the order number too.
+        (words.order_no, "" if invoice.sales_reference else invoice.order_reference),
+        (words.our_deal, invoice.sales_reference),
         (words.ordered, form.day(invoice.order_date)),
         (words.your_reference, invoice.deal_reference),
         (words.customer_no, invoice.buyer.customer_no),

@@ -31,6 +31,7 @@ class Labels:
     paid: str
     your_vat_id: str
     your_reference: str
+    our_deal: str
     ship_to: str
     position: str
     description: str
@@ -106,6 +107,7 @@ GERMAN = Labels(
     paid="Bezahlt am",
     your_vat_id="Ihre USt-IdNr.",
     your_reference="Ihre Referenz",
+    our_deal="Unser Auftrag",
     ship_to="Lieferanschrift",
     position="Pos.",
     description="Bezeichnung",
@@ -184,6 +186,7 @@ ENGLISH = Labels(
     paid="Paid on",
     your_vat_id="Your VAT ID",
     your_reference="Your reference",
+    our_deal="Our deal",
     ship_to="Delivery address",
     position="No.",
     description="Description",

@@ -76,6 +76,15 @@ def _day(value: str) -> date | None:
         raise ValueError("a date such as 2026-11-30") from None
 
 
+def _days(value: str) -> int | None:
+    cleaned = value.strip()
+    if not cleaned:
+        return None
+    if not (cleaned.isascii() and cleaned.isdigit() and int(cleaned) <= 120):
+        raise ValueError("a number of days from 0 to 120")
+    return int(cleaned)
+
+
 def _flag(value: str) -> bool:
     answers = {"yes": True, "ja": True, "true": True, "no": False, "nein": False, "false": False}
     if value.strip().casefold() not in answers:
@@ -143,8 +152,10 @@ CORRECTABLE: Mapping[str, Correctable] = {
     **{f"charges.N.{part}": how for part, how in _CHARGE.items()},
     **{f"discounts.N.{part}": how for part, how in _DISCOUNT.items()},
     "total": Correctable("Gesamtbetrag laut Shop", "the shop's total", _number),
+    "net_total": Correctable("Nettobetrag laut Deal", "the deal's net total", _number),
     "total_tax": Correctable("Steuerbetrag laut Shop", "the shop's total tax", _number),
     "payment.due_date": Correctable("Fälligkeit laut Shop", "due date agreed in the shop", _day),
+    "terms_days": Correctable("Zahlungsziel in Tagen", "payment terms in days", _days),
     "supply_date": Correctable("Leistungsdatum", "date of supply", _day),
     "deal_reference": Correctable("Bestellzeichen", "buyer's reference", _text),
     "cancelled": Correctable("Storniert", "cancelled", _flag),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from domain.addresses import normalise_address
 from domain.correction_fields import CORRECTABLE, Correctable
 from domain.errors import Problem, RefusedError
+from domain.pricing import with_total
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,11 +43,12 @@ def correct(order: Order, changes: Mapping[str, str]) -> Order:
     if order.shipping == order.billing and corrected.shipping == order.shipping:
         # One address given for both: what is mended in it is mended for both.
         corrected = replace(corrected, shipping=corrected.billing)
-    return replace(
+    corrected = replace(
         corrected,
         billing=normalise_address(corrected.billing),
         shipping=normalise_address(corrected.shipping),
     )
+    return corrected if "total" in changes else with_total(corrected)
 
 
 def correctable(order: Order, field: str) -> Correctable | None:

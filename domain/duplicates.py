@@ -38,15 +38,15 @@ def fingerprint(order: Order) -> str:
 def content_digest(order: Order) -> str:
     """Digest what was agreed: parties, positions, prices, totals, whether it stands or is a test.
 
-    The payment part, the timestamps, the buyer's note and risk signals are left out: they may
-    change while the order stays the same. So is what is empty, zero or false: a field that a later
-    version of Zahltag adds does not change the digests of the orders that lack it.
+    The payment part, the timestamps, the buyer's note, risk signals and our owner are left out:
+    they may change while the order stays the same. So is what is empty, zero or false: a field that
+    a later version of Zahltag adds does not change the digests of the orders that lack it.
     """
     agreed = [name for name in _names(type(order)) if name not in _LEFT_OUT]
     return _digest(_said_of(order, agreed))
 
 
-_LEFT_OUT = frozenset({"payment", "placed_at", "modified_at", "note", "risk_signals"})
+_LEFT_OUT = frozenset({"payment", "placed_at", "modified_at", "note", "risk_signals", "owner"})
 _PLAIN = frozenset({str, Decimal, bool, NoneType})
 
 

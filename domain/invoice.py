@@ -143,7 +143,8 @@ class Totals:
 class Invoice:
     """The document. ``number`` BT-1, ``issue_date`` BT-2, ``type`` BT-3, ``currency`` BT-5,
     ``due_date`` BT-9, ``terms_days`` for BT-20, ``buyer_reference``/``order_reference``
-    BT-10/BT-13, ``preceding_invoice`` BT-25, ``supply_date`` BT-72 (``supply_month_only``: print
+    BT-10/BT-13, ``deal_reference`` the buyer's mark (BT-13), ``sales_reference`` our won deal
+    (BT-14), ``preceding_invoice`` BT-25, ``supply_date`` BT-72 (``supply_month_only``: print
     the month, par. 31 (4) UStDV), ``iban``/``bic`` BT-84/BT-86, ``remittance`` BT-83
     (Verwendungszweck).
 
@@ -183,6 +184,7 @@ class Invoice:
     preceding_invoice: str = ""
     buyer_note: str = ""
     deal_reference: str = ""
+    sales_reference: str = ""
     consumer_default_notice: bool = False
     seller_footer: tuple[tuple[str, str], ...] = ()
     rounding_method: RoundingMethod = RoundingMethod.TAX_PER_RATE

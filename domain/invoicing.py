@@ -131,6 +131,7 @@ def _assemble(order: Order, company: Company, priced: Priced, said: _Particulars
         payment_method=order.payment.method,
         buyer_note=order.note,
         deal_reference=order.deal_reference,
+        sales_reference=order.deal,
         consumer_default_notice=_consumer_notice(order, company, priced.totals),
         seller_footer=_footer(company),
         rounding_method=priced.method,

@@ -90,6 +90,7 @@ class OrderLine:
     ``tax_rate`` is in percent (``Decimal("19")``); ``None`` where the source names none.
     ``discount`` is positive. ``shop_total`` is the line total the shop computed, if it says one.
     ``tax_reason`` says why a line at 0 percent bears no tax (BT-120) where a person confirmed it.
+    ``category`` is the product type or category of the source, where it names one (routing).
     """
 
     name: str
@@ -101,6 +102,7 @@ class OrderLine:
     discount_reason: str = ""
     shop_total: Decimal | None = None
     tax_reason: str = ""
+    category: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,11 @@ class Order:
 
     ``total`` and ``total_tax`` are the shop's own figures: they are compared with ours and never
     trusted. ``modified_at`` orders the versions of one order that arrive out of order.
-    ``deal_reference`` is printed on the invoice where the buyer or CRM gave one.
+    ``deal_reference`` is the buyer's mark (BT-13), ``deal`` our own name of a won deal (BT-14):
+    both are printed on the invoice. ``net_total`` is set where the source names no gross total:
+    then ``total`` follows from the positions.
+    ``terms_days`` are payment terms agreed for this order.
+    ``owner`` is the user of ours who looks after it.
     """
 
     source: str
@@ -177,3 +183,7 @@ class Order:
     cancelled: bool = False
     test: bool = False
     risk_signals: tuple[str, ...] = ()
+    deal: str = ""
+    net_total: Decimal | None = None
+    terms_days: int | None = None
+    owner: str = ""

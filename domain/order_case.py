@@ -31,6 +31,7 @@ class Step(StrEnum):
     CLOSE_TASKS = "close_tasks"
     CANCEL_INVOICE = "cancel_invoice"
     WRITE_OFF = "write_off"
+    UPDATE_DEAL = "update_deal"
     CLOSE_CASE = "close_case"
     WAIT = "wait"
     END = "end"
@@ -62,6 +63,8 @@ _ENDS = {
     Status.WRITTEN_OFF: "what was open was written off",
 }
 ENDED = frozenset(_ENDS)
+# The books and the customer come first: a CRM that does not listen holds no case up.
+_BESIDE = frozenset({Step.UPDATE_DEAL.value})
 
 
 class WaitingFor(StrEnum):
@@ -105,7 +108,9 @@ class Standing:
     payments with money left over for which no task exists yet. ``extension`` is a change of the due
     date that the customer was not told yet; ``write_off`` the state of the approval of one.
     ``cancelling`` is a person's decision to undo everything; ``told`` says that the customer got a
-    mail of ours, and so has to get one about the cancellation too.
+    mail of ours, and so has to get one about the cancellation too. ``deal``: a CRM wants to know
+    what becomes of its deal; ``deal_told`` is what it was told last, ``deal_updates`` how often,
+    and ``deal_postponed`` that it asked for a pause which is not over.
     """
 
     revision: int
@@ -142,6 +147,10 @@ class Standing:
     told: bool = False
     cancellation_mailed: bool = False
     failed_steps: tuple[str, ...] = ()
+    deal: bool = False
+    deal_told: str = ""
+    deal_updates: int = 0
+    deal_postponed: bool = False
     closed: Status | None = None
 
 
@@ -177,6 +186,7 @@ def decide(case: Standing, today: date) -> Plan:
         or _left_over(case)
         or _write_off(case)
         or _extend(case)
+        or (_tell_crm(case) if case.amount_due > 0 else None)
         or _collect(case, today)
         or _settle(case)
     )
@@ -227,15 +237,16 @@ def _undo(case: Standing) -> Plan | None:
         if needed and step.value not in case.failed_steps:
             cause = f"payment-{case.on_account[0]}" if task else "cancellation"
             return Plan(step, Status.CANCELLING, words, why, cause=cause, mail=mail, task=task)
-    if case.failed_steps:
+    if _held_up_by(case):
         return None
     return Plan(Step.CLOSE_CASE, Status.CANCELLING, "close the case", why, cause="cancelled")
 
 
 def _mend(case: Standing) -> Plan | None:
-    if not case.failed_steps:
+    steps = _held_up_by(case)
+    if not steps:
         return None
-    failed = " and ".join(case.failed_steps)
+    failed = " and ".join(steps)
     return Plan(
         Step.WAIT,
         Status.NEEDS_RETRY,
@@ -245,6 +256,10 @@ def _mend(case: Standing) -> Plan | None:
         waiting_for=WaitingFor.RETRY,
         attention=True,
     )
+
+
+def _held_up_by(case: Standing) -> tuple[str, ...]:
+    return tuple(step for step in case.failed_steps if step not in _BESIDE)
 
 
 def _check(case: Standing) -> Plan | None:
@@ -485,6 +500,37 @@ def _collect(case: Standing, today: date) -> Plan | None:
     )
 
 
+def deal_state(case: Standing) -> str:
+    """Say what a CRM should know of the deal: the state, then the due date; ``""``: nothing yet.
+
+    States: invoiced, paid, written_off, cancelled. It follows from the facts alone, so a payment
+    that is taken back makes ``paid`` ``invoiced`` again.
+    """
+    if case.closed in {Status.CANCELLED, Status.REJECTED}:
+        return "cancelled"
+    if case.closed is Status.WRITTEN_OFF:
+        return "written_off"
+    if not case.invoice_mailed or case.due_date is None:
+        return ""
+    return f"{'invoiced' if case.amount_due > 0 else 'paid'} {case.due_date}"
+
+
+def _tell_crm(case: Standing) -> Plan | None:
+    """Tell the CRM what became of its deal: after the customer knows it, never before."""
+    state = deal_state(case)
+    failed = Step.UPDATE_DEAL.value in case.failed_steps
+    if not case.deal or state in {"", case.deal_told} or case.deal_postponed or failed:
+        return None
+    word = state.partition(" ")[0].replace("_", " ")
+    return Plan(
+        Step.UPDATE_DEAL,
+        case.closed or (Status.AWAITING_PAYMENT if case.amount_due > 0 else Status.SETTLING),
+        f"tell the CRM that the deal is {word}",
+        "the CRM does not know it yet",
+        cause=f"{state.replace(' ', '-')}-{case.deal_updates}",
+    )
+
+
 def _settle(case: Standing) -> Plan:
     owed_nothing = case.settled_by is not None and not case.written_off
     if owed_nothing and not case.paid_at_issue and not case.confirmed and not case.closed:
@@ -504,6 +550,8 @@ def _settle(case: Standing) -> Plan:
             "what was open was written off",
             cause="written-off",
         )
+    if told := _tell_crm(case):
+        return told
     if case.closed is None:
         return Plan(
             Step.CLOSE_CASE,

@@ -9,7 +9,7 @@ method; any other total is a deviation for a person (E12), never a silent cent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from domain.allocation_rounding import distribute
@@ -79,12 +79,28 @@ def total_problems(order: Order) -> tuple[Problem, ...]:
             "or what a known rounding method makes of them"
         )
         return (_deviation("total", ours, f"{order.total} {currency}"),)
+    if order.net_total is not None and totals.net != order.net_total:
+        ours = f"{totals.net} {currency}, the net sum of its positions"
+        return (_deviation("net_total", ours, f"{order.net_total} {currency}"),)
     count = len(priced.lines) + len(priced.allowances) + 1
     tolerance = count * _step(currency)
     if order.total_tax is not None and abs(order.total_tax - totals.tax) > tolerance:
         ours = f"{totals.tax} {currency} tax by its rates, give or take {tolerance} for rounding"
         return (_deviation("total_tax", ours, f"{order.total_tax} {currency}"),)
     return ()
+
+
+def with_total(order: Order) -> Order:
+    """Return the order with the total of its positions, where its source names only a net one.
+
+    As long as a position has no tax rate, the total is the net one: nothing is made of it before.
+    """
+    if order.net_total is None:
+        return order
+    if unpriceable(order) or overdrawn(order):
+        return replace(order, total=order.net_total)
+    # No total is -1: so the standard's own rounding method is taken.
+    return replace(order, total=price(replace(order, total=Decimal(-1))).totals.charged)
 
 
 def _deviation(field: str, expected: str, found: str) -> Problem:

@@ -67,6 +67,19 @@ class OrderChanged(Message):
     outbox_id: str
 
 
+class LookAgain(Message):
+    """Signal: a pause that the case did not wait for is over; ``outbox_id`` names it."""
+
+    outbox_id: str
+
+
+class FetchRequest(Message):
+    """Input of ``FetchOrder`` and of its activity; ``give_up`` is why it shall not be tried."""
+
+    fetch_id: int
+    give_up: str = ""
+
+
 class Command(Message):
     """A person's decision about a case, as update or signal.
 

@@ -60,6 +60,13 @@ def _json(*, nullable: bool = False) -> Any:  # noqa: ANN401
     return Field(default=None if nullable else ..., sa_column=Column(JSONB, nullable=nullable))
 
 
+def _settings() -> Any:  # noqa: ANN401
+    return Field(
+        default_factory=dict,
+        sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")),
+    )
+
+
 class CompanyRow(SQLModel, table=True):
     """The company (Mandant): exactly one row, its profile as ``domain.company.Company``."""
 
@@ -73,7 +80,7 @@ class CompanyRow(SQLModel, table=True):
 
 
 class Channel(SQLModel, table=True):
-    """A configured connection (one shop); its webhook secret lies here encrypted."""
+    """A configured connection (one shop); its webhook secret and API token lie here encrypted."""
 
     __tablename__: ClassVar[str] = "channel"
 
@@ -81,6 +88,8 @@ class Channel(SQLModel, table=True):
     source: str
     secret: str
     created_at: datetime = _instant()
+    settings: Json = _settings()
+    api_token: str = ""
 
 
 class Customer(SQLModel, table=True):
@@ -157,6 +166,7 @@ class SalesOrder(SQLModel, table=True):
     accepted: list[str] = Field(
         default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
     )
+    routed: Json = _settings()
 
 
 class CaseFile(SQLModel, table=True):
@@ -496,6 +506,66 @@ class Outbox(SQLModel, table=True):
     delivered_at: datetime | None = _instant(nullable=True)
     attempts: int = 0
     last_error: str = ""
+
+
+class OrderFetch(SQLModel, table=True):
+    """An order or deal that an event only named, and that is fetched from its system."""
+
+    __tablename__: ClassVar[str] = "order_fetch"
+    __table_args__ = (
+        CheckConstraint("state in ('waiting','running','done','ignored','failed')", name="state"),
+        Index(
+            "order_fetch_waiting",
+            "channel",
+            "external_id",
+            unique=True,
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index("order_fetch_open", "requested_at", postgresql_where=text("done_at is null")),
+    )
+
+    id: int | None = _key()
+    channel: str
+    external_id: str
+    event: str
+    state: str = "waiting"
+    outcome: str = ""
+    case_id: str | None = None
+    requested_at: datetime = _instant()
+    done_at: datetime | None = _instant(nullable=True)
+
+
+class DealUpdate(SQLModel, table=True):
+    """What a CRM was to be told of its deal: intent, pause, outcome. ``said`` is the state."""
+
+    __tablename__: ClassVar[str] = "deal_update"
+    __table_args__ = (
+        CheckConstraint(
+            "state in ('intended','postponed','done','superseded','failed')", name="state"
+        ),
+    )
+
+    id: int | None = _key()
+    key: str = Field(unique=True)
+    case_id: str = Field(index=True)
+    said: str
+    state: str = "intended"
+    attempts: int = 0
+    intended_at: datetime = _instant()
+    retry_at: datetime | None = _instant(nullable=True)
+    done_at: datetime | None = _instant(nullable=True)
+    outcome: str = ""
+
+
+class RoutingVersion(SQLModel, table=True):
+    """The routing rules as they were set, every version: the last one holds. Append-only."""
+
+    __tablename__: ClassVar[str] = "routing_version"
+
+    id: int | None = _key()
+    rules: Json = _json()
+    set_at: datetime = _instant()
+    set_by: str
 
 
 class History(SQLModel, table=True):

@@ -41,6 +41,20 @@ def check_secret(source: str, secret: str) -> None:
         )
 
 
+def check_token(source: str, token: str) -> None:
+    """Refuse an API token where none is used, and one that no header could carry."""
+    if source != "crm":
+        raise RefusedError(f"A channel of the source {source} uses no API token; leave it out.")
+    if not (
+        8 <= len(token) <= 500 and token.isascii() and token.isprintable() and " " not in token
+    ):
+        expected = "8 to 500 letters, digits and marks without blanks"
+        raise RefusedError(
+            f"This cannot be an API token: expected {expected}.",
+            (Problem("api_token", expected),),
+        )
+
+
 def _is_standard(secret: str) -> bool:
     try:
         return secret.startswith(_PREFIX) and (

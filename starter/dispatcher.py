@@ -19,11 +19,19 @@ from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from models.messages import CaseStart, Command, Message, OrderChanged, PaymentReceived
+from models.messages import (
+    CaseStart,
+    Command,
+    LookAgain,
+    Message,
+    OrderChanged,
+    PaymentReceived,
+)
 from models.settings import Settings
-from models.store import orders, outbox
+from models.store import deals, fetches, orders, outbox
 from models.store.database import Database
 from models.store.outbox import Leased
+from starter.fetches import restart_lost, start_fetch
 from starter.logs import configure_logs
 from starter.loop import run
 from starter.metrics import DatabaseGauges, meter_of, runtime_of
@@ -39,6 +47,7 @@ LONGEST_PAUSE = timedelta(minutes=5)
 MESSAGES: dict[str, type[Message]] = {
     "payment_received": PaymentReceived,
     "order_changed": OrderChanged,
+    "look_again": LookAgain,
     "correct_order": Command,
     "approval": Command,
     "rejection": Command,
@@ -94,6 +103,12 @@ class Dispatcher:
         return True
 
     async def _tell(self, row: Leased) -> None:
+        if row.signal == fetches.FETCH:  # no case yet: an order that has to be fetched first
+            await start_fetch(self.client, row.case_id, row.payload, self.task_queue)
+            return
+        if row.start is None:
+            log.error("there is no such case", case=row.case_id, signal=row.signal)
+            return
         if row.signal == outbox.START:
             with contextlib.suppress(WorkflowAlreadyStartedError):
                 await self._start(row.start, again=False)
@@ -110,7 +125,10 @@ class Dispatcher:
         """Start open cases that have no workflow, tell payments again; return how many repairs."""
         async with self.database.transaction() as session:
             repairs = await outbox.tell_forgotten_payments(session, self.clock())
+            repairs += await deals.wake_forgotten(session, self.clock())
+            waiting = await fetches.unfinished(session, self.clock() - LEASE)
             opened = await outbox.open_cases(session, self.clock() - LEASE)
+        repairs += await restart_lost(self.client, waiting, self.task_queue)
         if not opened:
             return repairs
         running = "WorkflowType = 'OrderToCash' AND ExecutionStatus = 'Running'"

@@ -14,7 +14,9 @@ from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
 
+from connectors.crm.settings import read_settings
 from connectors.shops import SHOPS
+from connectors.shops.crm import with_settings
 from connectors.shops.port import (
     Ignored,
     JsonObject,
@@ -121,6 +123,8 @@ async def submit(
             f"The channel {channel} is a connection to {configured.source},"
             f" not to {connector.source}."
         )
+    if configured is not None:
+        connector = with_settings(connector, read_settings(configured.settings))
     event = connector.read(document, channel=channel)
     if isinstance(event, Ignored):
         raise RefusedError(f"This is no order: {event.reason}")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
+import pytest
 import pytest_asyncio
 import yaml
 from cryptography.fernet import Fernet
@@ -20,6 +21,7 @@ from models.store import company as companies
 from models.store.database import Database
 from starter.stack import migrate
 from starter.stack.throwaway import ThrowawayServer, throwaway_postgres
+from tests.crm_server import Crm, Front, serving
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "samples"
@@ -101,6 +103,19 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
     made = Database.connect(settings)
     yield made
     await made.close()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def crm_front() -> AsyncIterator[Front]:
+    """One server for the CRMs of all tests."""
+    async with serving() as front:
+        yield front
+
+
+@pytest.fixture
+def crm(crm_front: Front) -> Crm:
+    """An empty CRM that answers like HubSpot and Pipedrive."""
+    return crm_front.empty()
 
 
 @pytest_asyncio.fixture

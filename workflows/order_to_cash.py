@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         CaseState,
         Command,
         DecisionRequest,
+        LookAgain,
         OrderChanged,
         PaymentReceived,
         Progress,
@@ -283,6 +284,11 @@ class OrderToCash:
     def order_changed(self, fact: OrderChanged) -> None:
         """Look at the case again with what the shop says now."""
         self._note("look", Command(id=f"{fact.outbox_id}", stored=True, by="shop"))
+
+    @workflow.signal(description="A pause is over (a CRM asked for one): look at the case.")
+    def look_again(self, fact: LookAgain) -> None:
+        """Look at the case again."""
+        self._note("look", Command(id=fact.outbox_id, stored=True, by="zahltag"))
 
     @workflow.query(description="Where the case stands, what comes next, when and why.")
     def progress(self) -> Progress | None:

@@ -56,6 +56,23 @@ MAIL = EffectPolicy(
     give_up_after=timedelta(hours=24),
 )
 
+# A CRM that is away does not keep an update waiting: it is postponed by the activity itself, so
+# that these repetitions are about our own database.
+DEAL = EffectPolicy(
+    local=False,
+    one_try=timedelta(seconds=90),
+    retry=DATABASE.retry,
+)
+FETCH = EffectPolicy(
+    local=False,
+    one_try=timedelta(minutes=5),
+    retry=RetryPolicy(
+        initial_interval=timedelta(seconds=2),
+        backoff_coefficient=2,
+        maximum_interval=timedelta(minutes=10),
+    ),
+)
+
 POLICIES: Mapping[str, EffectPolicy] = {
     Step.VALIDATE_CUSTOMER: DATABASE,
     Step.CREATE_INVOICE: DOCUMENT,
@@ -69,6 +86,8 @@ POLICIES: Mapping[str, EffectPolicy] = {
     Step.CLOSE_TASKS: DATABASE,
     Step.CANCEL_INVOICE: DOCUMENT,
     Step.WRITE_OFF: DATABASE,
+    Step.UPDATE_DEAL: DEAL,
+    "fetch_order": FETCH,
     "take_decision": DATABASE,
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from connectors.shops.crm import CrmConnector
 from connectors.shops.own import OwnConnector
 from connectors.shops.shopify import ShopifyConnector
 from connectors.shops.shopware import ShopwareConnector
@@ -24,6 +25,7 @@ SHOPS: Mapping[str, ShopConnector] = {
         WooCommerceConnector(),
         ShopwareConnector(),
         OwnConnector(),
+        CrmConnector(),
     )
 }
 

@@ -45,6 +45,14 @@ select o.revision, o.checked_revision, o.hold_reason, o.currency, o.total,
           and m.key = f.id || '\:send_email.due_date_changed\:extension-' || d.id)) as extension,
        (select al.payment_id from allocation al where al.invoice_id = i.id
         order by al.id desc limit 1) as last_payment,
+       (o.source = 'crm' and exists (select from channel h where h.name = f.channel
+        and h.api_token <> '' and h.settings -> 'writes' <> '{}'\:\:jsonb)) as deal,
+       coalesce((select d.said from deal_update d where d.case_id = f.id
+                 and d.state = 'done' order by d.id desc limit 1), '') as deal_told,
+       (select count(*) from deal_update d where d.case_id = f.id
+        and d.state = 'done') as deal_updates,
+       exists (select from deal_update d where d.case_id = f.id
+               and d.state = 'postponed' and d.retry_at > now()) as deal_postponed,
        (select profile ->> 'time_zone' from company) as time_zone
 from case_file f
 join sales_order o on o.id = f.order_id
@@ -189,6 +197,10 @@ def _standing(facts: Row) -> Standing:
         settled_by=facts["last_payment"] if paid else None,
         confirmed="payment_confirmation" in mailed,
         failed_steps=tuple(facts["failed_steps"]),
+        deal=facts["deal"],
+        deal_told=facts["deal_told"],
+        deal_updates=facts["deal_updates"],
+        deal_postponed=facts["deal_postponed"],
         closed=Status(facts["closed_as"]) if facts["closed_as"] else None,
     )
 

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.company import Company
 from domain.errors import ConflictError
 from domain.order import Order
-from models.codec import read_order
+from models.codec import Json, read_order
 from models.messages import CaseStart
 from models.store import company
 from models.store.customers import Recognised
@@ -21,7 +21,9 @@ from models.store.sql import Statement
 from models.tables import SalesOrder
 
 _TO_CHECK = Statement("""
-select cast(o.content as text) as content, o.accepted, cast(y.profile as text) as profile,
+select cast(o.content as text) as content, o.revision, o.accepted,
+  cast(y.profile as text) as profile,
+  (select rules from routing_version order by id desc limit 1) as rules,
   exists (select from case_exception e where e.case_id = o.case_id and e.resolved_at is null
     and e.kind <> 'step_failed') as has_problems,
   (select array[d.order_no, d.channel] from sales_order d
@@ -32,16 +34,17 @@ select cast(o.content as text) as content, o.accepted, cast(y.profile as text) a
 from sales_order o left join company y on true where o.case_id = :case_id for update of o
 """)
 _FOUND_WRONG = Statement("""
-update sales_order set checked_revision = revision where case_id = :case_id
+update sales_order set checked_revision = revision, routed = :routed where case_id = :case_id
 """)
 _CHECKED = Statement("""
 with o as (update sales_order set checked_revision = revision, customer_id = :customer_id,
-    hold_reason = :hold_reason where case_id = :case_id)
+    hold_reason = :hold_reason, routed = :routed where case_id = :case_id)
 update case_file set customer_id = :customer_id where id = :case_id
 """)
 _TO_INVOICE = Statement("""
 select o.id, cast(o.content as text) as content, o.customer_id, c.customer_no, c.terms_days,
   c.language, cast(y.profile as text) as profile,
+  cast(o.routed ->> 'terms_days' as integer) as routed_terms_days,
   (select coalesce(sum(p.amount), 0) from payment p
     where p.case_id = o.case_id and p.currency = o.currency) as received,
   (select max(p.valid_on) from payment p
@@ -55,13 +58,16 @@ where o.case_id = :case_id for update of o
 class ToCheck:
     """An order that is to be checked, and what it is checked against.
 
-    ``duplicate_of`` names an earlier order (number, channel) of the same customer, positions and
-    total; ``has_problems`` says that findings of an earlier check are still open.
+    ``rules`` are the routing rules that hold, None if there are none. ``duplicate_of`` names an
+    earlier order (number, channel) of the same customer, positions and total; ``has_problems`` says
+    that findings of an earlier check are still open.
     """
 
     order: Order
+    revision: int
     company: Company
     accepted: tuple[str, ...]
+    rules: Json | None
     duplicate_of: tuple[str, str] | None
     has_problems: bool
 
@@ -71,25 +77,37 @@ async def to_check(session: AsyncSession, case_id: str, window: timedelta) -> To
     row = await _TO_CHECK.one(session, case_id=case_id, window=window)
     return ToCheck(
         read_order(row["content"]),
+        row["revision"],
         company.of(row["profile"]),
         tuple(row["accepted"]),
+        row["rules"],
         tuple(row["duplicate_of"]) if row["duplicate_of"] else None,
         row["has_problems"],
     )
 
 
 async def mark_checked(
-    session: AsyncSession, case_id: str, customer: Recognised | None, hold_reason: str = ""
+    session: AsyncSession,
+    case_id: str,
+    customer: Recognised | None,
+    hold_reason: str,
+    routed: Json,
 ) -> None:
     """Note that the order was checked as it stands: whose it is, and why it needs an approval.
+
+    ``routed`` is what the rules decided (``models.store.routing``).
 
     Without a customer it was found wrong.
     """
     if customer is None:
-        await _FOUND_WRONG.run(session, case_id=case_id)
+        await _FOUND_WRONG.run(session, case_id=case_id, routed=routed)
     else:
         await _CHECKED.run(
-            session, case_id=case_id, customer_id=customer.id, hold_reason=hold_reason
+            session,
+            case_id=case_id,
+            customer_id=customer.id,
+            hold_reason=hold_reason,
+            routed=routed,
         )
 
 
@@ -103,6 +121,7 @@ class ToInvoice:
     customer_id: int
     customer_no: str
     terms_days: int | None
+    routed_terms_days: int | None
     language: str
     received: Decimal
     paid_on: date | None
@@ -120,6 +139,7 @@ async def to_invoice(session: AsyncSession, case_id: str) -> ToInvoice:
         row["customer_id"],
         row["customer_no"],
         row["terms_days"],
+        row["routed_terms_days"],
         row["language"],
         row["received"],
         row["paid_on"],

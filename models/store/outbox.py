@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.codec import Json
 from models.messages import CaseStart
-from models.store.sql import Statement
+from models.store.sql import Row, Statement
 from models.tables import CaseFile, Outbox
 
 CHANNEL = "zahltag_outbox"
@@ -30,7 +30,7 @@ with due as (select id from outbox where delivered_at is null and due_at <= :at
   leased as (update outbox o set due_at = :until, attempts = o.attempts + 1 from due
     where o.id = due.id returning o.id, o.case_id, o.signal, o.payload, o.attempts)
 select l.*, o.channel, o.order_no, o.revision
-from leased l join sales_order o using (case_id) order by l.id
+from leased l left join sales_order o using (case_id) order by l.id
 """)
 _DELIVERED = Statement("""
 update outbox set delivered_at = :at where id = any(:ids) and delivered_at is null
@@ -41,19 +41,16 @@ update outbox set delivered_at = :at where id = any(:ids) and delivered_at is nu
 class Leased:
     """A row that one dispatcher delivers now; ``attempts`` counts this one too.
 
-    ``start`` is what the case's workflow is started with where it does not run.
+    ``start`` is what the case's workflow is started with where it does not run; None where there is
+    no such case (yet).
     """
 
     id: int
+    case_id: str
     signal: str
     payload: Json
     attempts: int
-    start: CaseStart
-
-    @property
-    def case_id(self) -> str:
-        """The case that is told."""
-        return self.start.case_id
+    start: CaseStart | None
 
 
 async def tell(
@@ -85,18 +82,23 @@ async def lease(
     return [
         Leased(
             row["id"],
+            row["case_id"],
             row["signal"],
             row["payload"],
             row["attempts"],
-            CaseStart(
-                case_id=row["case_id"],
-                channel=row["channel"],
-                order_no=row["order_no"],
-                revision=row["revision"],
-            ),
+            _start(row) if row["order_no"] is not None else None,
         )
         for row in rows
     ]
+
+
+def _start(row: Row) -> CaseStart:
+    return CaseStart(
+        case_id=row["case_id"],
+        channel=row["channel"],
+        order_no=row["order_no"],
+        revision=row["revision"],
+    )
 
 
 async def postpone(session: AsyncSession, outbox_id: int, until: datetime, error: str) -> None:

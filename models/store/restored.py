@@ -102,9 +102,11 @@ def new_series(series: str, at: datetime) -> str:
 
 
 async def seal_again(session: AsyncSession, old: Vault, new: Vault) -> int:
-    """Seal every webhook secret with another key; RefusedError if the old one opens them not."""
+    """Seal the secrets of every channel with another key; RefusedError if the old opens them not."""
     found = await channels.list_all(session)
     for channel in found:
         channel.secret = new.seal(old.open(channel.secret))
+        if channel.api_token:
+            channel.api_token = new.seal(old.open(channel.api_token))
     await session.flush()
     return len(found)

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from connectors.crm.port import Delivery
 from connectors.payments import read_payment
 from connectors.shops import SHOPS
 from connectors.signatures import verify_standard
@@ -22,11 +23,13 @@ from starter.api.errors import http_refusal, refusal
 from starter.api.inputs import json_object
 from starter.api.services import Json, Services, now
 from starter.channel_secrets import PAYMENTS
+from starter.deals import take_delivery
 from starter.intake import CHANNEL_NAME, Taken, read_webhook
 from starter.metrics import KIND
 from starter.receipts import take_notice
 
 PREFIX = "/webhooks/"
+CRM = "crm"
 
 
 class WebhookDoor:
@@ -63,12 +66,23 @@ async def _take(scope: Scope, receive: Receive) -> Json:
     if connection.source == PAYMENTS:
         verify_standard(headers, body, connection.secret, now())
         return await _payment(services, channel, body)
+    if connection.source == CRM:
+        delivery = Delivery(scope["method"], _address(services, scope), headers, body, now())
+        outcome = await take_delivery(services.database, channel, connection.secret, delivery)
+        return {"case_id": "", "outcome": outcome}
     connector = SHOPS[connection.source]
     connector.verify(headers, body, connection.secret, now())
     document = json_object(body)
     found = read_webhook(connector, document, body, channel=channel, headers=headers, at=now())
     taken = await services.desk.take(*found, connection.firm) if found else Taken("", "ignored")
     return {"case_id": taken.case_id, "outcome": taken.outcome}
+
+
+def _address(services: Services, scope: Scope) -> str:
+    """Return the address that was called, as the caller knows it: some sign it."""
+    query = scope["query_string"].decode("latin-1")
+    address = f"{services.settings.api_base_url}{scope['path']}"
+    return f"{address}?{query}" if query else address
 
 
 async def _body(receive: Receive) -> bytes:

@@ -37,6 +37,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "channel": ("channel",),
     "payload_key": ("payload-key",),
     "backup": ("backup",),
+    "routing": ("routing",),
 }
 GLOBAL_OPTIONS = ("--data-dir", "--as")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from starter.cli.client import client_of
 from starter.cli.output import AsJson, Column, print_json, show_list
+from starter.cli.yaml_files import read_yaml
 
 group = typer.Typer(help="Connections to shops and providers.", no_args_is_help=True)
 
@@ -38,18 +39,27 @@ def set_channel(
     context: typer.Context,
     name: _Name,
     source: Annotated[
-        str, typer.Option(help="shopify, woocommerce, shopware, zahltag or payments")
+        str, typer.Option(help="shopify, woocommerce, shopware, crm, zahltag or payments")
     ],
     secret_file: Annotated[
         Path | None, typer.Option(help="file with the webhook secret; - reads it from stdin")
     ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="crm: YAML with vendor, tax keys, fields and defaults")
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="crm: file with the API token; - reads it from stdin")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a channel, or give one another secret; without one a new channel gets its own."""
-    body: dict[str, str] = {"source": source}
+    """Make a channel or change it; what is not given stays. A new one gets a secret of its own."""
+    body: dict[str, Any] = {"source": source}
     if secret_file:
-        given = sys.stdin.read() if str(secret_file) == "-" else secret_file.read_text("utf-8")
-        body["secret"] = given.strip()
+        body["secret"] = _content(secret_file).strip()
+    if token_file:
+        body["api_token"] = _content(token_file).strip()
+    if settings:
+        body["settings"] = read_yaml(settings)
     done = client_of(context).put("channels", name, body=body)
     if as_json:
         print_json(done)
@@ -61,6 +71,25 @@ def set_channel(
     )
     if done["secret"]:
         typer.echo(f"Its secret: {done['secret']}")
+
+
+@group.command()
+def fetch(
+    context: typer.Context,
+    name: _Name,
+    deal: Annotated[str, typer.Argument(metavar="DEAL", help="the deal's number in the CRM")],
+) -> None:
+    """Fetch a deal from the channel's CRM now, as if its webhook had come."""
+    done = client_of(context).post("channels", name, "fetch", body={"id": deal})
+    typer.echo(
+        f"The deal {deal} waits to be fetched already."
+        if done["known"]
+        else f"The deal {deal} is being fetched; if it is won, `zahltag case list` shows its case."
+    )
+
+
+def _content(file: Path) -> str:
+    return sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
 
 
 @group.command()

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from domain.errors import RefusedError
 from starter.cli.client import client_of
 from starter.cli.output import AsJson, print_json
+from starter.cli.yaml_files import read_yaml
 
 group = typer.Typer(help="The company that invoices.", no_args_is_help=True)
 
@@ -37,17 +37,7 @@ def set_company(
     file: Annotated[Path, typer.Argument(help="YAML; samples/company.yaml shows the form")],
 ) -> None:
     """Set the profile; wrong fields are all named at once, and nothing is changed then."""
-    import yaml  # noqa: PLC0415 - slow to import
-
-    try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        place = getattr(error, "problem_mark", None)
-        where = f" (line {place.line + 1})" if place else ""
-        raise RefusedError(f"{file} is not YAML in UTF-8{where}; nothing was changed.") from error
-    if not isinstance(document, dict):
-        raise RefusedError(f"{file} holds no fields (name: value); nothing was changed.")
-    done = client_of(context).put("company", body=document)
+    done = client_of(context).put("company", body=read_yaml(file))
     typer.echo(
         f"{done['name']} was set like this before; nothing was changed."
         if done["known"]

@@ -70,6 +70,23 @@ STORIES: Mapping[str, Story] = {
     "zahltag-gross-single-19-95": Story("awaiting_payment", "19.95", (INVOICE,)),
     "zahltag-60-lines": Story("awaiting_payment", "2550.90", (INVOICE,)),
     "zahltag-intra-community-at": Story("awaiting_payment", "1440.00", (INVOICE,)),
+    # Won deals: waits for its money, and one that lacks an address and a tax rate.
+    "crm-ok": Story("closed", "2796.50", (INVOICE, CONFIRMATION), (Pay(("2796.50",)),)),
+    "crm-pipedrive": Story("awaiting_payment", "1764.00", (INVOICE,)),
+    "crm-missing-fields": Story(
+        "awaiting_payment",
+        "1523.20",
+        mails=(INVOICE,),
+        acts=(
+            Correct(
+                {
+                    "billing.street": "Schillerstraße 6",
+                    "billing.postcode": "39576",
+                    "lines.1.tax_rate": "19",
+                }
+            ),
+        ),
+    ),
     # Corrected by a person.
     "woocommerce-missing-address": Story(
         "awaiting_payment",
@@ -99,6 +116,8 @@ STORIES: Mapping[str, Story] = {
     "zahltag-chargeback": Story("payment_failed", mails=(RESCUE,)),
     "shopware-b2b-net-chargeback": Story("payment_failed", "754.22", (RESCUE,)),
     # Refused at the door.
+    "crm-open-deal": Story(REFUSED),
+    "crm-recurring": Story(REFUSED),
     "zahltag-bad-currency": Story(REFUSED),
     "zahltag-negative-quantity": Story(REFUSED),
 }

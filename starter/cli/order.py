@@ -24,7 +24,7 @@ def submit(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="the order as JSON; - reads it from stdin")],
     source: Annotated[
-        str, typer.Option(help="whose format it is: shopify, woocommerce, shopware, zahltag")
+        str, typer.Option(help="whose format it is: shopify, woocommerce, shopware, crm, zahltag")
     ],
     channel: Annotated[
         str | None, typer.Option(help="the shop it comes from (else named like the source)")

@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from connectors.shops import SHOPS
-from connectors.shops.port import OrderEvent, parse_document
+from connectors.shops.port import Ignored, OrderEvent, parse_document
+from domain.errors import RefusedError
 from domain.order import Order
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "orders"
 NAMES = sorted(path.stem for path in SAMPLES.glob("*.json"))
-REFUSED = {"zahltag-bad-currency", "zahltag-negative-quantity"}
+REFUSED = {
+    "crm-open-deal",
+    "crm-recurring",
+    "zahltag-bad-currency",
+    "zahltag-negative-quantity",
+}
 
 
 def body(name: str) -> bytes:
@@ -34,5 +40,7 @@ def read(name: str) -> Order:
 def read_as(source: str, changed: dict[str, Any]) -> Order:
     """Read a document that must be an order."""
     event = SHOPS[source].read(changed, channel="shop")
+    if isinstance(event, Ignored):
+        raise RefusedError(event.reason)
     assert isinstance(event, OrderEvent)
     return event.order

@@ -19,12 +19,18 @@ from tests.domain.orders import COMPANY
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 WAITING = {
+    "crm-missing-fields": ["billing.street", "billing.postcode", "lines.1.tax_rate"],
     "woocommerce-missing-address": ["billing.street", "billing.postcode"],
     "zahltag-missing-tax-rate": ["lines.2.tax_rate"],
     "zahltag-test-order": ["test"],
     "zahltag-total-off-by-a-cent": ["total"],
 }
 MENDING = {
+    "crm-missing-fields": {
+        "billing.street": "Schillerstraße 6",
+        "billing.postcode": "39576",
+        "lines.1.tax_rate": "19",
+    },
     "woocommerce-missing-address": {
         "billing.street": "Prager Straße 10",
         "billing.postcode": "01069",

@@ -18,6 +18,8 @@ from tests.connectors.samples import body
 SECRET = "a secret of some length"
 STANDARD_SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
 NOW = datetime(2026, 11, 16, 10, 0, tzinfo=UTC)
+# What a CRM signs depends on its vendor: tests/connectors/test_crm_webhooks.py.
+SIGNING = [source for source in SHOPS if source != "crm"]
 HEADERS = {
     "shopify": "X-Shopify-Hmac-Sha256",
     "woocommerce": "X-WC-Webhook-Signature",
@@ -48,7 +50,7 @@ def secret(source: str) -> str:
     return STANDARD_SECRET if source == "zahltag" else SECRET
 
 
-@pytest.mark.parametrize("source", SHOPS)
+@pytest.mark.parametrize("source", SIGNING)
 def test_a_right_signature_passes_whatever_the_case_of_its_header(source: str) -> None:
     """Proxies rewrite the case of headers."""
     raw = body(f"{source}-ok")
@@ -58,7 +60,7 @@ def test_a_right_signature_passes_whatever_the_case_of_its_header(source: str) -
     SHOPS[source].verify({k.upper(): v for k, v in headers.items()}, raw, secret(source), NOW)
 
 
-@pytest.mark.parametrize("source", SHOPS)
+@pytest.mark.parametrize("source", SIGNING)
 def test_one_changed_byte_is_seen(source: str) -> None:
     """The signature is over the raw body, not over what it means."""
     raw = body(f"{source}-ok")
@@ -67,7 +69,7 @@ def test_one_changed_byte_is_seen(source: str) -> None:
         SHOPS[source].verify(signed(source, raw), raw + b" ", secret(source), NOW)
 
 
-@pytest.mark.parametrize("source", SHOPS)
+@pytest.mark.parametrize("source", SIGNING)
 @pytest.mark.parametrize("value", ["", "wrong", "v1,wrong", "ünicode", "=" * 5000])
 def test_a_wrong_or_missing_signature_is_refused(source: str, value: str) -> None:
     """In one sentence, and never with another error."""
@@ -80,7 +82,7 @@ def test_a_wrong_or_missing_signature_is_refused(source: str, value: str) -> Non
     assert refusal.value.message.endswith(".")
 
 
-@pytest.mark.parametrize("source", SHOPS)
+@pytest.mark.parametrize("source", SIGNING)
 def test_no_headers_and_no_secret_are_refused(source: str) -> None:
     """A channel without a secret accepts nobody, not everybody."""
     raw = body(f"{source}-ok")

@@ -81,6 +81,17 @@ def test_a_business_reads_net_prices_and_the_tax_added() -> None:
     assert "Enthaltene" not in found
 
 
+def test_a_won_deal_is_named_on_its_invoice() -> None:
+    """Its number and name once (BT-14), beside the buyer's own order number (BT-13)."""
+    order = sample_order(net=True, deal="9605180927 Regalanlage Nord", deal_reference="EK-118")
+    order = replace(order, order_no="9605180927")
+    found = text(render_invoice(sample_invoice(order)))
+
+    assert "Unser Auftrag 9605180927 Regalanlage Nord" in found
+    assert "Ihre Referenz EK-118" in found
+    assert "Bestellnummer" not in found
+
+
 def test_english_in_full() -> None:
     """No German word is left over, but the names of things."""
     order = sample_order(billing=replace(BONN, country="GB"), shipping=replace(BONN, street="X 1"))

@@ -21,6 +21,7 @@ from domain.order_case import (
     TaskKind,
     WaitingFor,
     accounting_status,
+    deal_state,
     decide,
     payment_status,
 )
@@ -71,8 +72,18 @@ standings = st.builds(
     told=st.booleans(),
     cancellation_mailed=st.booleans(),
     failed_steps=st.sampled_from(
-        [(), ("send_email",), ("reconcile_payment",), ("cancel_invoice", "close_tasks")]
+        [
+            (),
+            ("send_email",),
+            ("reconcile_payment",),
+            ("cancel_invoice", "close_tasks"),
+            ("update_deal",),
+        ]
     ),
+    deal=st.booleans(),
+    deal_told=st.sampled_from(["", f"invoiced {DUE}", f"paid {DUE}", "cancelled"]),
+    deal_updates=st.integers(0, 2),
+    deal_postponed=st.booleans(),
     closed=st.none() | st.sampled_from(sorted(ENDED)),
 )
 days = st.dates(date(2026, 11, 1), date(2027, 3, 1))
@@ -100,6 +111,10 @@ def after(case: Standing, plan: Plan) -> Standing:
         (Step.RECONCILE_PAYMENT, None): {"unreconciled": case.unreconciled[1:]},
         (Step.NOTE_OVERDUE, None): {"overdue_noted": True},
         (Step.CLOSE_CASE, None): {"closed": Status.CLOSED},
+        (Step.UPDATE_DEAL, None): {
+            "deal_told": deal_state(case),
+            "deal_updates": case.deal_updates + 1,
+        },
     }
     return replace(case, **done[plan.step, plan.mail or plan.task])
 
@@ -130,7 +145,8 @@ def test_nothing_goes_out_before_the_order_was_checked_and_released(
         assert not case.problems
         assert not case.approval_needed or case.approval == "approved"
         assert not case.cancelled_in_shop
-    if case.failed_steps and not case.unreconciled and not case.cancelling:
+    broken = set(case.failed_steps) - {Step.UPDATE_DEAL}
+    if broken and not case.unreconciled and not case.cancelling:
         assert plan.waiting_for is WaitingFor.RETRY
     if case.cancelling and case.closed is None:
         assert plan.step not in {Step.CREATE_INVOICE, Step.VALIDATE_CUSTOMER, Step.WRITE_OFF}
@@ -142,7 +158,7 @@ def test_a_closed_case_only_looks_after_money(case: Standing, today: date) -> No
     """What is over stays over: no mail, no invoice, no reminder; late money finds its place."""
     plan = decide(replace(case, closed=case.closed or Status.CLOSED, failed_steps=()), today)
     assert plan.mail is None
-    assert plan.step in {Step.RECONCILE_PAYMENT, Step.CREATE_TASK, Step.END}
+    assert plan.step in {Step.RECONCILE_PAYMENT, Step.CREATE_TASK, Step.UPDATE_DEAL, Step.END}
 
 
 @given(standings, days)
@@ -248,3 +264,53 @@ def test_a_write_off_needs_a_second_person() -> None:
     assert decide(replace(AWAITING, write_off="pending"), TODAY).waiting_for is WaitingFor.APPROVAL
     assert decide(replace(AWAITING, write_off="approved"), TODAY).step is Step.WRITE_OFF
     assert decide(AWAITING, TODAY).waiting_for is WaitingFor.PAYMENT
+
+
+@given(standings, days)
+def test_a_crm_that_does_not_listen_holds_nothing_up(case: Standing, today: date) -> None:
+    """Refused or postponed, the plan is the one of an order without a CRM."""
+    for beside in ({"deal_postponed": True}, {"failed_steps": ("update_deal",)}):
+        told = replace(case, **{"failed_steps": (), "deal": True, **beside})
+        plain = replace(case, failed_steps=(), deal=False)
+
+        assert decide(told, today) == decide(plain, today)
+
+
+@given(standings, days)
+def test_a_crm_learns_nothing_before_the_customer(case: Standing, today: date) -> None:
+    """Never before the invoice was mailed and has its due date; and nothing twice."""
+    plan = decide(case, today)
+    if plan.step is Step.UPDATE_DEAL:
+        over = case.closed in {Status.CANCELLED, Status.REJECTED, Status.WRITTEN_OFF}
+        assert over or (case.invoice_mailed and case.due_date is not None)
+        assert case.deal
+        assert deal_state(case) != case.deal_told
+
+
+DEAL = replace(AWAITING, deal=True)
+PAID = replace(DEAL, amount_due=Decimal(0), settled_by=4, confirmed=True)
+
+
+@pytest.mark.parametrize(
+    ("case", "cause"),
+    [
+        (DEAL, "invoiced-2026-12-06-0"),
+        (replace(DEAL, deal_told="invoiced 2026-11-30", deal_updates=1), "invoiced-2026-12-06-1"),
+        (replace(PAID, deal_told="invoiced 2026-12-06", deal_updates=1), "paid-2026-12-06-1"),
+        (replace(PAID, closed=Status.CLOSED), "paid-2026-12-06-0"),
+        (replace(DEAL, deal_told="paid 2026-12-06", deal_updates=2), "invoiced-2026-12-06-2"),
+        (replace(READY, deal=True, closed=Status.REJECTED), "cancelled-0"),
+        (replace(PAID, written_off=True, closed=Status.WRITTEN_OFF), "written_off-0"),
+    ],
+)
+def test_what_a_crm_is_told(case: Standing, cause: str) -> None:
+    """Each change once, each under a key of its own; a case that is over tells it too."""
+    plan = decide(case, TODAY)
+
+    assert (plan.step, plan.cause) == (Step.UPDATE_DEAL, cause)
+
+
+def test_the_customer_is_thanked_before_the_crm_knows_of_the_payment() -> None:
+    """The mail first; the case closes after both."""
+    assert decide(replace(PAID, confirmed=False), TODAY).mail is MailKind.PAYMENT_CONFIRMATION
+    assert decide(replace(PAID, deal_told="paid 2026-12-06"), TODAY).step is Step.CLOSE_CASE

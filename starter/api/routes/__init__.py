@@ -16,6 +16,7 @@ from starter.api.routes import (
     mails,
     orders,
     payments,
+    routing,
     tasks,
 )
 
@@ -36,6 +37,7 @@ ROUTERS = tuple(
         company,
         channels,
         codec,
+        routing,
     )
 )
 

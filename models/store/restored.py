@@ -102,7 +102,7 @@ def new_series(series: str, at: datetime) -> str:
 
 
 async def seal_again(session: AsyncSession, old: Vault, new: Vault) -> int:
-    """Seal the secrets of every channel with another key; RefusedError if the old opens them not."""
+    """Seal every channel's secrets with another key; RefusedError if the old opens them not."""
     found = await channels.list_all(session)
     for channel in found:
         channel.secret = new.seal(old.open(channel.secret))

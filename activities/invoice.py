@@ -83,8 +83,7 @@ class InvoiceActivities:
 
             async def record() -> Json:
                 await cases.lock_customer(session, request.case_id)
-                invoice_id, due = await invoices.due_date_of(session, request.case_id)
-                await invoices.set_due_date(session, invoice_id, due)
+                due = await invoices.take_due_date(session, request.case_id)
                 text = f"Due on {due}"
                 history.note(session, request.case_id, request.at, "due_date_set", text)
                 return {}

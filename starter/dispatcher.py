@@ -84,10 +84,13 @@ class Dispatcher:
         """Deliver what is due, once; return how many rows were taken."""
         async with self.database.transaction() as session:
             rows = await outbox.lease(session, self.clock(), BATCH, LEASE)
-        told = await asyncio.gather(*(self._deliver(row) for row in rows))
-        if delivered := [row.id for row, known in zip(rows, told, strict=True) if known]:
+        told = await asyncio.gather(*(self._deliver(row) for row in rows), return_exceptions=True)
+        if delivered := [row.id for row, known in zip(rows, told, strict=True) if known is True]:
             async with self.database.transaction() as session:
                 await outbox.mark_delivered(session, delivered, self.clock())
+        for outcome in told:  # a defect of one row keeps no other from being marked
+            if isinstance(outcome, BaseException):
+                raise outcome
         return len(rows)
 
     async def _deliver(self, row: Leased) -> bool:

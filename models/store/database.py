@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -90,15 +90,21 @@ class Connection:
 
     async def try_lock(self, name: str) -> bool:
         """Take a lock that outlives transactions, unless another connection has it."""
-        return bool(await self._driver.fetchval(_LOCK, name))
+        try:
+            return bool(await self._driver.fetchval(_LOCK, name))
+        except BaseException:  # nobody knows whether it was taken
+            self._driver.terminate()
+            raise
 
     async def unlock(self, name: str) -> None:
         """Give the lock back; a connection that cannot is dropped, and its locks with it."""
+        free = False
         try:
-            await self._driver.execute(_UNLOCK, name)
-        except BaseException:
-            self._driver.terminate()
-            raise
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+                free = await self._driver.fetchval(_UNLOCK, name)
+        finally:
+            if not free:
+                self._driver.terminate()
 
 
 class Database:

@@ -2,38 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from datetime import datetime
-
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.errors import NotFoundError
 from models.tables import Document
-
-
-async def add(
-    session: AsyncSession,
-    *,
-    kind: str,
-    filename: str,
-    media_type: str,
-    content: bytes,
-    at: datetime,
-) -> int:
-    """Store a file and return its id."""
-    row = Document(
-        kind=kind,
-        filename=filename,
-        media_type=media_type,
-        sha256=hashlib.sha256(content).hexdigest(),
-        content=content,
-        created_at=at,
-    )
-    session.add(row)
-    await session.flush()
-    if row.id is None:  # pragma: no cover - the flush gave it one
-        raise RuntimeError("the document has no id")
-    return row.id
 
 
 async def get(session: AsyncSession, document_id: int) -> Document:

@@ -53,7 +53,10 @@ from invoice i join document d on d.id = i.document_id where i.case_id = :case_i
 _SET_DUE_DATE = Statement("""
 update open_item set due_date = :due_date where invoice_id = :invoice_id
 """)
-_DUE_DATE = Statement("select id, due_date from invoice where case_id = :case_id and type = '380'")
+_TAKE_DUE_DATE = Statement("""
+update open_item t set due_date = i.due_date from invoice i
+where i.case_id = :case_id and i.type = '380' and t.invoice_id = i.id returning t.due_date
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +273,9 @@ async def set_due_date(session: AsyncSession, invoice_id: int, due_date: date) -
     await _SET_DUE_DATE.run(session, invoice_id=invoice_id, due_date=due_date)
 
 
-async def due_date_of(session: AsyncSession, case_id: str) -> tuple[int, date]:
-    """Return the id of a case's invoice and the due date it names; NotFoundError without one."""
-    row = await _DUE_DATE.row(session, case_id=case_id)
-    if row is None:
+async def take_due_date(session: AsyncSession, case_id: str) -> date:
+    """Let what is open on a case's invoice be due when the invoice says; return that day."""
+    due: date | None = await _TAKE_DUE_DATE.value(session, case_id=case_id)
+    if due is None:
         raise NotFoundError(f"The case {case_id} has no invoice yet.")
-    return row["id"], row["due_date"]
+    return due

@@ -46,12 +46,17 @@ async def test_statements_and_objects_see_each_other(database: Database) -> None
 
 async def test_an_error_undoes_both(database: Database) -> None:
     """Nothing of a transaction that failed stays, and its connection goes on."""
-    with pytest.raises(BrokenOffError):
+
+    async def broken_off() -> None:
         async with database.transaction() as session:
             session.add(channel("object"))
             await INSERT.run(session, name="statement", at=NOW)
             history.note(session, "case", NOW, "tested", "never written")
             raise BrokenOffError
+
+    with pytest.raises(BrokenOffError):
+        await broken_off()
+
     async with database.transaction() as session:
         assert list(await session.exec(select(Channel.name))) == []
         assert list(await session.exec(select(History.id))) == []
@@ -71,22 +76,28 @@ async def test_the_history_keeps_its_order(database: Database) -> None:
 
 async def test_a_connection_that_was_closed_is_replaced(database: Database) -> None:
     """A database that goes away is said so, and what comes next gets another connection."""
-    with pytest.raises(ConnectionError, match="went away"):
+    killed = []
+
+    async def cut_off() -> None:
         async with database.transaction() as session:
-            pid = await BACKEND.value(session)
+            killed.append(await BACKEND.value(session))
             async with database.transaction() as other:
-                await DISCONNECT.run(other, pid=pid)
+                await DISCONNECT.run(other, pid=killed[0])
             await COUNT.value(session, name="any")
+
+    with pytest.raises(ConnectionError, match="went away"):
+        await cut_off()
 
     async with database.transaction() as session:
         idle = await BACKEND.value(session)
         async with database.transaction() as other:
-            assert await BACKEND.value(other) not in {pid, idle}
+            assert await BACKEND.value(other) not in {*killed, idle}
 
 
 async def test_one_alone_has_a_name(database: Database) -> None:
     """Whoever comes meanwhile is told so; the name is free again after an error too."""
-    with pytest.raises(BrokenOffError):
+
+    async def broken_off() -> None:
         async with database.alone("mail") as connection:
             assert connection is not None
             async with database.alone("mail") as second, database.alone("other") as third:
@@ -94,6 +105,9 @@ async def test_one_alone_has_a_name(database: Database) -> None:
             async with connection.transaction() as session:
                 await INSERT.run(session, name="kept", at=NOW)
             raise BrokenOffError
+
+    with pytest.raises(BrokenOffError):
+        await broken_off()
 
     async with database.alone("mail") as connection:
         assert connection is not None

@@ -27,7 +27,7 @@ from tests.workflows.house import SAMPLES, House
 
 # Long enough for a cancellation to reach the server, or the database, while a step is held.
 HELD = 0.15
-PATIENCE = 60.0
+PATIENCE = 120.0
 WHY = "struck by a test"
 _PLACED = datetime.fromisoformat("2026-11-16T08:00:00+01:00")
 _NUMBERS = itertools.count()
@@ -57,6 +57,12 @@ class Strike:
     what: Happening | None
     struck: bool = False
     asking: asyncio.Task[object] | None = None
+
+    @property
+    def came_too_late(self) -> bool:
+        """Whether the workflow was over when the cancellation came; whoever asked was told so."""
+        refused = self.asking is not None and self.asking.exception() is not None
+        return refused and self.at.name == "close_case"
 
     async def happen(self, case_id: str) -> None:
         """Let it happen while the step is held here; what takes longer goes on beside it."""

@@ -203,7 +203,9 @@ def all_are(wrong: list[tuple[Play, str]]) -> None:
 
 def not_undone(play: Play) -> Iterator[str]:
     """Say what is not as it has to be after a cancellation."""
-    ending = play.ending
+    ending, strike = play.ending, play.plan.strike
+    if strike and strike.came_too_late and ending.status == ending.result == "closed":
+        return
     if (ending.status, ending.result) != ("cancelled", "cancelled"):
         awaits = [f"{here.name}:{here.nth}" for here in play.track.awaits]
         yield f"it ended as {ending.status} ({ending.result}) after {awaits}"

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from sqlalchemy import text
@@ -26,7 +27,7 @@ from starter.backup.create import create
 from starter.backup.notice import SENTENCE
 from starter.backup.restore import Wish
 from starter.dispatcher import Dispatcher
-from starter.stack import control
+from starter.stack import control, migrate
 from starter.stack.datadir import DataDir
 from starter.stack.doctor import examine
 from starter.stack.throwaway import ThrowawayServer, running_stack
@@ -62,9 +63,56 @@ async def test_a_running_stack_is_backed_up_and_goes_on_elsewhere(
         assert [c.finding for c in await examine(data) if not c.ok] == []
         await _nothing_happened_twice(settings, database, told, numbers)
 
-        with monkeypatch.context() as environment:
-            await _servers_elsewhere(settings, backup, postgres, tmp_path, environment)
-        await _replaced_while_it_runs(settings, backup, database)
+        await _servers_elsewhere(settings, backup, postgres, tmp_path, monkeypatch)
+
+
+async def test_a_running_stack_is_replaced_and_runs_again(tmp_path: Path) -> None:
+    """It is stopped, says so to whoever calls meanwhile, and runs again whatever became of it."""
+    data, backup = DataDir(tmp_path / "data"), tmp_path / "backup"
+    async with running_stack(data.path, "tests.stack.standins:only_postgres") as settings:
+        await migrate.upgrade(settings)
+        connection = await asyncpg.connect(settings.database_url.get_secret_value())
+        await connection.execute(_FACT, "before")
+        await create(settings, backup, print)
+        await connection.execute(_FACT, "after")
+        data.temporal_file.write_text("the process of a world that will be gone")
+        with pytest.raises(RefusedError, match="--replace"):
+            await backups.restore(data, Wish(backup), print)
+        assert await connection.fetchval("select 1") == 1  # nothing was stopped for it
+
+        heard: set[tuple[int, bytes]] = set()
+        asking = asyncio.create_task(_ask(f"{settings.api_base_url}/health", heard))
+        await backups.restore(data, Wish(backup, replace=True), print)
+        asking.cancel()
+        assert (503, SENTENCE) in {(code, json.loads(said)["error"]) for code, said in heard}
+        assert (await control.status(data)).healthy
+        assert list(data.temporal_file.parent.iterdir()) == []
+        connection = await asyncpg.connect(settings.database_url.get_secret_value())
+        kept = await connection.fetch("select text from history where case_id = 'a case'")
+        assert [row["text"] for row in kept] == ["before"]
+        await connection.close()
+
+
+_FACT = (
+    "insert into history (case_id, at, actor, event, text, detail)"
+    " values ('a case', now(), 'tests', 'note', $1, '{}')"
+)
+
+
+async def _ask(url: str, heard: set[tuple[int, bytes]]) -> None:
+    while True:
+        code, said = await asyncio.to_thread(_post, url)
+        if code:
+            heard.add((code, said))
+        await asyncio.sleep(0.02)
+
+
+def _post(url: str) -> tuple[int, bytes]:
+    try:
+        answer = httpx.post(url, content=b"x" * 100_000, trust_env=False)
+    except httpx.HTTPError:
+        return 0, b""
+    return answer.status_code, answer.content
 
 
 async def _work(settings: Settings, backup: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -150,36 +198,6 @@ async def _servers_elsewhere(
     for case_id, run_id in before.items():
         handle = client.get_workflow_handle(case_id, run_id=run_id)
         assert (await handle.describe()).status.name == "TERMINATED"  # type: ignore[union-attr]
-
-
-async def _replaced_while_it_runs(settings: Settings, backup: Path, database: Database) -> None:
-    """A running stack is replaced: meanwhile it says so, then it goes on with the backup."""
-    await database.engine.dispose()
-    heard: set[tuple[int, str]] = set()
-
-    async def ask() -> None:
-        token = settings.api_token.get_secret_value()
-        async with httpx.AsyncClient(base_url=settings.api_base_url, trust_env=False) as client:
-            while True:
-                with contextlib.suppress(httpx.HTTPError):
-                    headers = {"Authorization": f"Bearer {token}"}
-                    answer = await client.get("/api/cases", headers=headers)
-                    said = answer.json()
-                    words = said.get("error", "") if isinstance(said, dict) else ""
-                    heard.add((answer.status_code, words))
-                await asyncio.sleep(0.02)
-
-    asking = asyncio.create_task(ask())
-    data = DataDir(settings.data_dir)
-    with pytest.raises(RefusedError, match="--replace"):
-        await backups.restore(data, Wish(backup), print)
-    await backups.restore(data, Wish(backup, replace=True), print)
-    asking.cancel()
-    assert (503, SENTENCE) in heard
-    assert (await control.status(data)).healthy
-    assert await _cases(settings)
-    async with database.transaction() as session:
-        assert [found.name for found in await audit.verify(session) if not found.ok] == []
 
 
 def _zahltag(data: DataDir, *words: str) -> str:

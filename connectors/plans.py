@@ -109,7 +109,7 @@ def _level(rows: tuple[Row, ...], *, strict: bool) -> Level:
 
 
 def _silence(row: FieldPlan | EachPlan) -> tuple[int | None, str]:
-    if isinstance(row, EachPlan) or row.required or len(row.paths) > 1:
+    if isinstance(row, EachPlan) or row.required or len(row.paths) != 1:
         return None, ""
     return row.paths[0].holder, row.paths[0].name
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
+from asyncpg.exceptions import InternalClientError
 from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -81,8 +82,10 @@ class Connection:
                     await self._watcher("before_commit")
         except _AWAY as error:
             raise ConnectionError("the database went away") from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            if self._driver.is_closed():
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, InternalClientError) as error:
+            # The driver may lose its footing when the connection dies in the middle of an answer.
+            if self._driver.is_closed() or isinstance(error, InternalClientError):
+                self._driver.terminate()
                 raise ConnectionError("the database went away") from error
             raise
         if self._watcher:
@@ -160,7 +163,9 @@ class Database:
             try:
                 yield Connection(shared, driver, self.watcher)
             finally:
-                if driver.is_in_transaction():  # its end was broken off: nobody may inherit it
+                if (
+                    not driver.is_closed() and driver.is_in_transaction()
+                ):  # its end was broken off: nobody may inherit it
                     driver.terminate()
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -46,7 +46,7 @@ async def request(
             requested_at=at,
         )
         .on_conflict_do_nothing(
-            index_elements=["channel", "external_id"], index_where=col(OrderFetch.state) == WAITING
+            index_elements=["channel", "external_id"], index_where=text(f"state = '{WAITING}'")
         )
         .returning(OrderFetch)
     )

@@ -145,7 +145,7 @@ class Api:
                 text("select table_name from information_schema.tables where table_schema='public'")
             )
             counts = [f"select '{name}', count(*) from {name}" for name in names.scalars()]  # noqa: S608
-            return dict((await session.execute(text(" union all ".join(counts)))).tuples().all())
+            return dict((await session.execute(text(" union all ".join(counts)))).all())
 
     async def work(self, case_id: str) -> Progress:
         """Run the steps of a case as the workflow would, until it waits or ends."""

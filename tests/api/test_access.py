@@ -132,12 +132,13 @@ async def test_an_api_that_is_too_busy_says_so(api: Api) -> None:
     """503 while every connection to the database is taken, not "something went wrong"."""
     gone = Database.connect(api.settings.model_copy(update={"database_pool": 1}))
     gone.engine.pool._timeout = 0.1
-    before, api.database.engine = api.database.engine, gone.engine
+    before = vars(api.database).copy()
+    vars(api.database).update(vars(gone))
     async with gone.engine.connect():
         answer = await api.call("GET", "/api/cases")
         assert (answer.status_code, "try again" in one_sentence(answer)) == (503, True)
     assert (await api.call("GET", "/api/cases")).status_code == 200
-    api.database.engine = before
+    vars(api.database).update(before)
     await gone.close()
 
 

@@ -110,6 +110,19 @@ class Connection:
                 self._driver.terminate()
 
 
+@asynccontextmanager
+async def joined(connection: AsyncConnection) -> AsyncIterator[AsyncSession]:
+    """Give a session inside a transaction that somebody else has begun and will end."""
+    driver = (await connection.get_raw_connection()).driver_connection
+    joining = AsyncSession(
+        connection, join_transaction_mode="create_savepoint", expire_on_commit=False
+    )
+    async with joining as session:
+        sql.use(session, driver)
+        yield session
+        await sql.finish(session)
+
+
 class Database:
     """A pool of connections; ``transaction`` is the only way to use one."""
 

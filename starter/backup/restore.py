@@ -24,6 +24,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.errors import RefusedError
 from models.settings import Settings
 from models.store import audit, channels, restored
+from models.store.database import joined
 from models.vault import Vault
 from starter.backup import create, facts, gap, manifest
 from starter.backup.closed import closed_stack, database_and_notice
@@ -161,8 +162,7 @@ async def _settle(
     *,
     nothing_since: bool,
 ) -> Restored:
-    joining = AsyncSession(bind=connection, join_transaction_mode="create_savepoint")
-    async with joining as session, session.begin():
+    async with joined(connection) as session:
         aftermath = await restored.settle(
             session, taken_at=found.taken_at, at=datetime.now(UTC), nothing_since=nothing_since
         )

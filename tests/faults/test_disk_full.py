@@ -131,8 +131,7 @@ async def small_disk(
     place.mkdir()
     if owner.uid is not None and owner.gid is not None:
         os.chown(place, owner.uid, owner.gid)
-    url = servers.sound.engine.url.render_as_string(hide_password=False).replace("+asyncpg", "")
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(servers.settings.database_url.get_secret_value())
     try:
         await connection.execute(f"create tablespace small location '{place}'")
         await _move(connection, "small")

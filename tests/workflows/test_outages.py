@@ -153,7 +153,7 @@ async def _postponed(house: House, at: datetime) -> bool | None:
     """Whether each message was tried at that time and has its pause: 2, 4, 8 ... 300 seconds."""
     query = text("""
         select count(*) from outbox where delivered_at is null
-        and due_at <> :at + least(power(2, attempts), 300) * interval '1 second'""")
+        and due_at <> cast(:at as timestamptz) + least(power(2, attempts), 300) * interval '1 second'""")
     async with house.database.engine.connect() as connection:
         return True if await connection.scalar(query, {"at": at}) == 0 else None
 

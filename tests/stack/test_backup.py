@@ -38,8 +38,8 @@ from tests.invariants import check
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
-RESTING = 5  # orders that rest when the backup is taken; the others come in meanwhile
-ORDERS = 10
+RESTING = 3  # orders that rest when the backup is taken; the others come in meanwhile
+ORDERS = 6
 
 
 async def test_a_running_stack_is_backed_up_and_goes_on_elsewhere(

@@ -1,21 +1,26 @@
 """Everything a case has left behind, in a form that two runs can be compared in; and the way back.
 
-Compared is every row of every table and every mail. Only what says nothing is left out: ids that a
-rolled back transaction has used up, and how often a mail was handed over.
+Compared is every row of every table, every mail, and what a CRM holds. Only what says nothing is
+left out: ids that a rolled back transaction has used up, how often a mail was handed over or a CRM
+was told the same, and when.
 """
 
 from __future__ import annotations
 
+import copy
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import BigInteger, Integer, Table
 
 from connectors.mailbox import list_mails
 from models import tables
 from models.store.database import Database
+from tests.crm_server import Crm
 
 Books = Counter[str]
 
@@ -26,7 +31,12 @@ _NUMBERED = re.compile(
     re.IGNORECASE,
 )
 # Numbers of rows and of attempts; and the files themselves, whose hashes stand beside them.
-_LEFT_OUT = {"document": ["content"], "inbox": ["body"], "outgoing_mail": ["attempts"]}
+_LEFT_OUT = {
+    "document": ["content"],
+    "inbox": ["body"],
+    "outgoing_mail": ["attempts"],
+    "deal_update": ["attempts", "intended_at", "done_at"],
+}
 
 
 def _rows(table: Table) -> str:
@@ -67,19 +77,22 @@ end $$"""
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A moment that a database and a mailbox can be brought back to."""
+    """A moment that a database, a mailbox and a CRM can be brought back to."""
 
     database: Database
     mailbox: Path
+    crm: Crm
     mails: frozenset[Path]
+    deals: dict[str, Any]
 
     @classmethod
-    async def now(cls, database: Database, mailbox: Path) -> Kept:
+    async def now(cls, database: Database, mailbox: Path, crm: Crm) -> Kept:
         """Keep the present moment; it lies in a schema ``kept`` until ``forget``."""
         async with database.engine.begin() as connection:
             for statement in _KEEP.split(";\n", 2):
                 await connection.exec_driver_sql(statement)
-        return cls(database, mailbox, frozenset(mailbox.iterdir()))  # noqa: ASYNC240 - a test
+        mails = frozenset(mailbox.iterdir())  # noqa: ASYNC240 - a test
+        return cls(database, mailbox, crm, mails, copy.deepcopy(crm.objects))
 
     async def bring_back(self) -> None:
         """Undo everything since then."""
@@ -88,21 +101,23 @@ class Kept:
         for path in self.mailbox.iterdir():
             if path not in self.mails:
                 path.unlink()
+        self.crm.objects = copy.deepcopy(self.deals)
+
+    async def books(self) -> Books:
+        """Return every row, every mail and every thing in the CRM as a line."""
+        async with self.database.engine.connect() as connection:
+            rows = (await connection.exec_driver_sql(_EVERYTHING)).scalars()
+            found = Counter(without_numbers(row) for row in rows)
+        for mail in list_mails(self.mailbox):
+            found[f"mail {mail.kind} {mail.case_id} {mail.message_id} {mail.attachments}"] += 1
+        for kind, things in self.crm.objects.items():
+            found.update(f"crm {kind} {json.dumps(thing)}" for thing in things.values())
+        return found
 
     async def forget(self) -> None:
         """Remove the schema."""
         async with self.database.engine.begin() as connection:
             await connection.exec_driver_sql("drop schema kept cascade")
-
-
-async def books(database: Database, mailbox: Path) -> Books:
-    """Return every row and every mail as a line."""
-    async with database.engine.connect() as connection:
-        rows = (await connection.exec_driver_sql(_EVERYTHING)).scalars()
-        found = Counter(without_numbers(row) for row in rows)
-    for mail in list_mails(mailbox):
-        found[f"mail {mail.kind} {mail.case_id} {mail.message_id} {mail.attachments}"] += 1
-    return found
 
 
 def difference(expected: Books, found: Books) -> list[str]:

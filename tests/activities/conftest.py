@@ -1,4 +1,4 @@
-"""A driver over a real database and a real mailbox for each test."""
+"""A driver over a real database, a real mailbox and a CRM for each test."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from models.settings import Settings
 from models.store.database import Database
 from starter.stack import mailbox
 from tests.activities.driver import Driver
+from tests.crm_server import Crm
 from tests.invariants import check
 
 
@@ -20,6 +21,7 @@ from tests.invariants import check
 async def driver(
     database: Database,
     settings: Settings,
+    crm: Crm,
     company: Company,  # noqa: ARG001 - set in the database
 ) -> AsyncIterator[Driver]:
     """Yield a driver; what it leaves behind must be sound."""
@@ -27,6 +29,6 @@ async def driver(
     async with mailbox.serving("127.0.0.1", 0, settings.mailbox_dir) as port:
         own = settings.model_copy(update={"smtp_port": port})
         mailer = SmtpMailer(own)
-        yield Driver(Services(database, mailer, own))
+        yield Driver(Services(database, mailer, own), crm=crm)
         await mailer.aclose()
     await check(database, mailbox=settings.mailbox_dir)

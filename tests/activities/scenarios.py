@@ -172,6 +172,13 @@ async def _(driver: Driver) -> Occasion:
     return Occasion("create_task", failed.request.model_copy(update=changes))
 
 
+@scenario("update_deal")
+async def _(driver: Driver) -> Occasion:
+    await driver.connect_crm()
+    driver.crm.load("crm-ok")
+    return await next_is(driver, await driver.submit("crm-ok"), Step.UPDATE_DEAL)
+
+
 @scenario("reconcile_payment")
 async def _(driver: Driver) -> Occasion:
     case_id = await waiting(driver)

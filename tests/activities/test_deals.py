@@ -17,9 +17,8 @@ from domain.errors import TryLaterError
 from domain.order_case import Step
 from models.messages import Progress, StepRequest
 from models.store import channels, deals
-from models.vault import Vault
 from tests.activities.driver import Driver
-from tests.crm_server import TOKEN, Crm
+from tests.crm_server import Crm
 
 DEAL = "9605180927"
 FIELD = "zahltag_invoice_status"
@@ -28,12 +27,7 @@ FIELD = "zahltag_invoice_status"
 @pytest_asyncio.fixture
 async def connected(driver: Driver, crm: Crm) -> Crm:
     """The driver's channel is a connection to the CRM of the test."""
-    vault = Vault(driver.services.settings)
-    settings = read_settings({"vendor": "hubspot", "api_url": crm.url}).dump()
-    async with driver.services.database.transaction() as session:
-        await channels.add_if_absent(session, "zahltag", "crm", vault.seal("x" * 8), driver.at)
-        row = await channels.get(session, "zahltag")
-        row.settings, row.api_token = settings, vault.seal(TOKEN)
+    await driver.connect_crm()
     return crm
 
 

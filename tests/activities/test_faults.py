@@ -17,7 +17,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.failpoints import DIED, Armed, Failpoint, Mode, Point, StruckError
 from models.messages import Progress
-from tests.activities.books import Books, Kept, books, difference, without_numbers
+from tests.activities.books import Books, Kept, difference, without_numbers
 from tests.activities.driver import Driver, run_surrounded
 from tests.activities.mortal import Life, Mortals, mortals
 from tests.activities.scenarios import SCENARIOS, Occasion, needed
@@ -107,20 +107,20 @@ class Trial:
         """Try the effect again; say what is not as it is without a fault."""
         plan = _plan(await until_done(self.driver, unarmed(self.occasion), self.occasion))
         wrong = [] if plan == self.plan else [f"plan: {plan}, not {self.plan}"]
-        return wrong + difference(self.lines, await books(self.kept.database, self.kept.mailbox))
+        return wrong + difference(self.lines, await self.kept.books())
 
 
 async def trial_of(driver: Driver, deaths: Mortals, occasion: Occasion) -> Trial:
     """Learn what happens, and where it passes, when nothing goes wrong."""
     database, folder = driver.services.database, driver.services.settings.mailbox_dir
     assert folder
-    kept = await Kept.now(database, folder)
+    kept = await Kept.now(database, folder, driver.crm)
     await deaths.rehearse(driver.services.settings, occasion)
     await kept.bring_back()
     watching = unarmed(occasion)
     plan = _plan(await run_surrounded(driver.services, watching, occasion))
     await check(database, mailbox=folder)
-    lines = await books(database, folder)
+    lines = await kept.books()
     return Trial(driver, deaths, occasion, kept, watching.passages, plan, lines)
 
 

@@ -14,7 +14,7 @@ from models.store.database import Database
 from starter.api.auth import TokenGate
 from starter.api.errors import Guard, add_handlers
 from starter.api.limits import BodyLimit
-from starter.api.routes import ROUTERS
+from starter.api.routes import ROUTERS, imports
 from starter.api.services import Connect, Services, connect_when_needed, now
 from starter.first_start import prepare
 
@@ -41,7 +41,11 @@ def make_app(
         app.include_router(router)
     add_handlers(app)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimit,
+        limit=settings.max_body_bytes,
+        by_path={imports.OPEN_ITEMS: settings.max_import_bytes},
+    )
     app.add_middleware(TokenGate, token=settings.api_token)
     app.add_middleware(Guard)
     return app

@@ -35,6 +35,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "ledger": ("ledger", "audit"),
     "company": ("company",),
     "channel": ("channel",),
+    "imports": ("import",),
 }
 GLOBAL_OPTIONS = ("--data-dir", "--as")
 

@@ -10,6 +10,7 @@ from starter.api.routes import (
     customers,
     exceptions,
     health,
+    imports,
     invoices,
     ledger,
     mails,
@@ -36,6 +37,7 @@ ROUTERS = tuple(
         ledger,
         company,
         channels,
+        imports,
     )
 )
 

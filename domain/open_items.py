@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from domain.addresses import normalise_address, tidy
@@ -58,7 +59,10 @@ class OpenItemLine:
     phone: str
     vat_id: str
     language: str
-    address: Address
+    street: str
+    postcode: str
+    city: str
+    country: str
     invoice_no: str
     invoice_date: date
     due_date: date
@@ -120,7 +124,7 @@ class Reader:
         if len(cells) != len(columns):
             expected = f"{len(columns)} columns separated by {self.header.separator!r}"
             return [Problem(f"line {line}", expected, str(len(cells)))]
-        given = dict(zip(columns, map(tidy, cells), strict=True))
+        given = dict(zip(columns, map(_tidy, cells), strict=True))
         problems: list[Problem] = []
         values: dict[str, Any] = dict(_EMPTY)
         for name, text in given.items():
@@ -142,6 +146,12 @@ class Reader:
             raise ValueError(f"at most {LONGEST} ordinary characters")
         read = _READ.get(name)
         return read(self, text) if read else text
+
+
+def _tidy(text: str) -> str:
+    """Do as ``tidy``, quickly for what is tidy: most of millions of values."""
+    plain = text.isascii() and text.isprintable() and "  " not in text
+    return text.strip() if plain else tidy(text)
 
 
 def _kind(_: Reader, text: str) -> str:
@@ -277,17 +287,17 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "last_notice_date", "nothing, as no notice is counted in this line"
 
 
+@lru_cache(maxsize=10_000)
+def _place(street: str, postcode: str, country: str) -> Address:
+    """Bring an address to one form; the lines of a customer share it."""
+    return normalise_address(Address(street=street, postcode=postcode, country=country))
+
+
 def _line(line: int, values: Mapping[str, Any]) -> OpenItemLine:
     """Put the line together. Of level and number of notices, each stands in for the other."""
     level, notices = values["dunning_level"], values["notices_count"]
     spoken = values["language"] or ("de" if values["country"] in _GERMAN_SPEAKING else "en")
-    address = Address(
-        name=values["name"],
-        street=values["street"],
-        postcode=values["postcode"],
-        city=values["city"],
-        country=values["country"],
-    )
+    place = _place(values["street"], values["postcode"], values["country"])
     return OpenItemLine(
         line=line,
         customer_no=values["customer_no"],
@@ -297,7 +307,10 @@ def _line(line: int, values: Mapping[str, Any]) -> OpenItemLine:
         phone=values["phone"],
         vat_id=compact_vat_id(values["vat_id"]),
         language="de" if spoken == "de" else "en",
-        address=normalise_address(address),
+        street=place.street,
+        postcode=place.postcode,
+        city=values["city"],
+        country=place.country,
         invoice_no=values["invoice_no"],
         invoice_date=values["invoice_date"],
         due_date=values["due_date"],

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from domain.order import Address
+from models.codec import dump_address
 from tests import invariants
 
 from .conftest import Api, Cli, one_sentence
@@ -44,6 +46,14 @@ async def test_open_items_are_ours_from_then_on(api: Api) -> None:
     assert answer.json() == {"lines": 2, "invoices": 2, "customers": 1, "known": 0}
     (customer,) = await api.get("/api/customers")
     assert (customer["customer_no"], customer["debt"]) == ("D-1", "119.50")
+    address = Address(
+        name="Alt & Söhne GmbH",
+        street="Altstraße 1",
+        postcode="20095",
+        city="Hamburg",
+        country="DE",
+    )
+    assert await scalar(api, "select address from customer") == dump_address(address)
     assert customer["overdue"] == "119.50"
     invoice = await api.get("/api/invoices/ALT-1")
     assert (invoice["status"], invoice["open"], invoice["type"]) == (

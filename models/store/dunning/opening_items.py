@@ -7,7 +7,6 @@ COPY has no other way, and each has its own time limit.
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,7 +18,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.errors import Problem
 from domain.open_items import OpenItemLine
-from models.codec import dump_address
 from models.store.dunning import opening_items_sql as sql
 
 PATIENCE = 600.0  # seconds for one statement over a large file
@@ -114,7 +112,10 @@ async def _records(lines: AsyncIterator[OpenItemLine]) -> AsyncIterator[tuple[An
             line.phone,
             line.vat_id,
             line.language,
-            json.dumps(dump_address(line.address), ensure_ascii=False),
+            line.street,
+            line.postcode,
+            line.city,
+            line.country,
             line.preferred_contact,
             line.credit_limit,
             line.manager,

@@ -5,7 +5,8 @@ from __future__ import annotations
 _CUSTOM = tuple(f"custom_field_{n}" for n in range(1, 8))
 COLUMNS = (
     *("line", "customer_no", "name", "kind", "email", "email_key", "phone", "vat_id", "language"),
-    *("address", "preferred_contact", "credit_limit", "manager", *_CUSTOM),
+    *("street", "postcode", "city", "country"),
+    *("preferred_contact", "credit_limit", "manager", *_CUSTOM),
     *("invoice_no", "invoice_date", "due_date", "amount", "currency"),
     *("dunning_level", "notices_count", "last_notice_on"),
 )
@@ -14,7 +15,8 @@ STAGE = f"""
 create temporary table stage (
   line integer not null, customer_no text not null, name text not null, kind text not null,
   email text not null, email_key text not null, phone text not null, vat_id text not null,
-  language text not null, address text not null, preferred_contact text not null,
+  language text not null, street text not null, postcode text not null, city text not null,
+  country text not null, preferred_contact text not null,
   credit_limit numeric, manager text not null, {" text not null, ".join(_CUSTOM)} text not null,
   invoice_no text not null, invoice_date date not null, due_date date not null,
   amount numeric not null, currency text not null, dunning_level integer not null,
@@ -24,13 +26,12 @@ create temporary table stage (
 
 # What a customer's lines must agree in.
 _OF_CUSTOMER = (
-    *("name", "kind", "email", "phone", "vat_id", "language", "preferred_contact"),
-    *("credit_limit", "manager", *_CUSTOM),
+    *("name", "kind", "email", "phone", "vat_id", "language", "street", "postcode", "city"),
+    *("country", "preferred_contact", "credit_limit", "manager", *_CUSTOM),
 )
-# An address holds the name, too, which is compared for itself.
-_ADDRESS = "('address', (s.address::jsonb - 'name')::text, (f.address::jsonb - 'name')::text)"
-_DIFFERS = "(values {}, {})".format(
-    ", ".join(f"('{name}', s.{name}::text, f.{name}::text)" for name in _OF_CUSTOMER), _ADDRESS
+_DIFFERS = ", ".join(f"('{name}', s.{name}::text, f.{name}::text)" for name in _OF_CUSTOMER)
+_DIFFERENT = "({}) is distinct from ({})".format(
+    ", ".join(f"s.{name}" for name in _OF_CUSTOMER), ", ".join(f"f.{name}" for name in _OF_CUSTOMER)
 )
 
 
@@ -42,12 +43,11 @@ select line, field, expected, found from (
         from stage) s
   where s.line > s.first_line
   union all
-  select s.line, case d.field when 'address' then 'street' else d.field end,
-         'the same for customer ' || s.customer_no || ' as in line ' || f.line,
-         case d.field when 'address' then 'another address' else coalesce(d.given, 'nothing') end
+  select s.line, d.field, 'the same for customer ' || s.customer_no || ' as in line ' || f.line,
+         coalesce(nullif(d.given, ''), 'nothing')
   from (select distinct on (customer_no) * from stage order by customer_no, line) f
-  join stage s on s.customer_no = f.customer_no and s.line > f.line
-  cross join lateral {_DIFFERS} as d (field, given, wanted)
+  join stage s on s.customer_no = f.customer_no and {_DIFFERENT}
+  cross join lateral (values {_DIFFERS}) as d (field, given, wanted)
   where d.given is distinct from d.wanted
   union all
   select s.line, 'invoice_no', 'a number that is not one of our own invoices', s.invoice_no
@@ -93,7 +93,9 @@ with added as (
   insert into customer (customer_no, kind, name, email, phone, vat_id, language, address,
                         created_at, updated_at)
   select distinct on (customer_no) customer_no, kind, name, email, phone, vat_id, language,
-         address::jsonb, $1::timestamptz, $1::timestamptz
+         jsonb_build_object('name', name, 'company', '', 'street', street, 'extra', '',
+                            'postcode', postcode, 'city', city, 'region', '', 'country', country),
+         $1::timestamptz, $1::timestamptz
   from fresh order by customer_no, line
   on conflict (customer_no) do nothing
   returning id)

@@ -29,7 +29,7 @@ class Item:
 class Account:
     """Everything that is stored about a customer and concerns dunning.
 
-    ``ladder`` is that of the current dunning case; without one there is none (X11).
+    ``ladder`` is that of the dunning case that has not ended.
     ``agreed_dates`` are the payment dates that were agreed and are still open (promises and
     instalments, X4).
     """
@@ -90,14 +90,18 @@ def derive(account: Account, *, today: date, currency: str) -> Facts:
     owed = [item for item in account.items if item.open_amount > 0]
     debt = sum((i.open_amount for i in owed if i.currency == currency), Decimal(0))
     overdue = [i.due_date for i in owed if i.due_date and i.due_date < today and not i.disputed]
+    # A case ends when nothing is overdue any more, also where nobody has noted that yet (X11); what
+    # is disputed is overdue all the same.
+    late = any(i.due_date < today for i in owed if i.due_date)
+    ladder = account.ladder if late else Ladder()
     broken = [day for day in account.agreed_dates if day < today]
     limit = account.credit_limit
     return Facts(
         is_problematic=account.problematic,
-        notices_count=account.ladder.notices,
-        calls_count=account.ladder.calls,
+        notices_count=ladder.notices,
+        calls_count=ladder.calls,
         debt=debt,
-        days_since_last_notice=_days(account.ladder.last_notice_on, today),
+        days_since_last_notice=_days(ladder.last_notice_on, today),
         oldest_overdue_days=_days(min(overdue, default=None), today),
         preferred_contact=account.preferred_contact or "any",
         credit_limit_exceeded=limit is not None and debt > limit,

@@ -203,6 +203,11 @@ def test_level_and_counters_are_those_of_the_case() -> None:
     """X11: a customer whose case has ended is at the bottom again, and O1 takes them."""
     assert not verdict(O1, owing(ladder=dunned(2, 100))).matched
     assert verdict(O1, owing(ladder=Ladder())).matched
+    settled = derive(owing(overdue_days=0, ladder=dunned(2, 9)), today=TODAY, currency="EUR")
+    assert (settled.notices_count, settled.days_since_last_notice) == (0, None)
+    item = replace(owing().items[0], disputed=True)
+    disputed = Account(items=(item,), ladder=dunned(2, 9))
+    assert derive(disputed, today=TODAY, currency="EUR").notices_count == 2
 
 
 def test_lanes() -> None:

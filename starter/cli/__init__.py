@@ -36,6 +36,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "company": ("company",),
     "channel": ("channel",),
     "imports": ("import",),
+    "rule": ("rule",),
 }
 GLOBAL_OPTIONS = ("--data-dir", "--as")
 

@@ -105,9 +105,7 @@ async def add(
     session.add(row)
     await session.flush()
     await _say(session, row, rule, start, at, by)
-    note(
-        session, row.id or 0, at, "rule_added", "Rule added, paused" if paused else "Rule added", by
-    )
+    note(session, row.id or 0, at, "rule_added", "Added, paused" if paused else "Added", by)
     return True
 
 

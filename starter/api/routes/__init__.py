@@ -16,6 +16,7 @@ from starter.api.routes import (
     mails,
     orders,
     payments,
+    rules,
     tasks,
     webhooks,
 )
@@ -38,6 +39,7 @@ ROUTERS = tuple(
         company,
         channels,
         imports,
+        rules,
     )
 )
 

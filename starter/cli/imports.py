@@ -35,10 +35,9 @@ def open_items(
     if as_json:
         print_json(done)
     elif not done["invoices"]:
-        typer.echo(f"All {done['lines']} open items were known; nothing was changed.")
+        typer.echo(f"Known before: {done['lines']} open items; nothing was changed.")
     else:
-        known = f"; {done['known']} were known" if done["known"] else ""
+        known = f"; known before: {done['known']}" if done["known"] else ""
         typer.echo(
-            f"{done['invoices']} open items and {done['customers']} new customers are imported"
-            f"{known}."
+            f"Imported: {done['invoices']} open items, {done['customers']} new customers{known}."
         )

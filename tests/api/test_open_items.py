@@ -308,9 +308,9 @@ async def test_the_command_imports_a_file(api: Api, zahltag: Cli, tmp_path: Path
     file = tmp_path / "open.csv"
     file.write_bytes(csv_file(row()))
     done = await zahltag("import", "open-items", file, "--as", "anna")
-    assert (done.code, done.out) == (0, "1 open items and 1 new customers are imported.\n")
+    assert (done.code, done.out) == (0, "Imported: 1 open items, 1 new customers.\n")
     again = await zahltag("import", "open-items", file)
-    assert (again.code, again.out) == (0, "All 1 open items were known; nothing was changed.\n")
+    assert (again.code, again.out) == (0, "Known before: 1 open items; nothing was changed.\n")
     as_json = await zahltag("import", "open-items", file, "--json")
     assert as_json.json == {"lines": 1, "invoices": 0, "customers": 0, "known": 1}
     file.write_bytes(csv_file(row(amount="120.00"), row(invoice_no="ALT-2", kind="b3b")))

@@ -7,8 +7,8 @@ guessed: a sum in the other spelling, a date in another form or a thousands sepa
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -35,12 +35,6 @@ COLUMNS = (*REQUIRED, *OPTIONAL)
 # What may be empty: not everybody has an e-mail, not every place a postcode.
 _MAY_BE_EMPTY = {"email", "postcode", "language", *OPTIONAL}
 _MOST_NOTICES = 99
-# What is a customer's, not an invoice's, and how many customers are remembered while reading.
-_THEIRS = frozenset(COLUMNS) - {
-    *("invoice_no", "invoice_date", "due_date", "amount", "currency"),
-    *("dunning_level", "notices_count", "last_notice_date"),
-}
-_MOST_REMEMBERED = 10_000
 _LARGEST = Decimal(10) ** 12
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
@@ -116,9 +110,6 @@ def read_header(cells: Sequence[str], separator: str) -> Header | tuple[Problem,
     return tuple(problems) or Header(names, separator)
 
 
-_Read = tuple[dict[str, Any], list[tuple[str, str, str]]]
-
-
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Reads lines of one file; ``own_series`` is the prefix of the company's own invoices."""
@@ -126,7 +117,6 @@ class Reader:
     header: Header
     today: date
     own_series: str
-    _customers: dict[tuple[tuple[str, str], ...], _Read] = field(default_factory=dict)
 
     def read(self, line: int, cells: Sequence[str]) -> OpenItemLine | list[Problem]:
         """Return the line's open item, or every finding: column, expectation, what was found."""
@@ -134,32 +124,20 @@ class Reader:
         if len(cells) != len(columns):
             expected = f"{len(columns)} columns separated by {self.header.separator!r}"
             return [Problem(f"line {line}", expected, str(len(cells)))]
-        # Most customers have several lines: what is theirs is read once.
-        theirs = tuple((n, c) for n, c in zip(columns, cells, strict=True) if n in _THEIRS)
-        known = self._customers.get(theirs)
-        if known is None:
-            known = self._read(theirs)
-            if len(self._customers) < _MOST_REMEMBERED:
-                self._customers[theirs] = known
-        rest = [(n, c) for n, c in zip(columns, cells, strict=True) if n not in _THEIRS]
-        values, wrong = self._read(rest)
-        values = {**_EMPTY, **known[0], **values}
-        found = [*known[1], *wrong]
-        found += [(name, expected, str(values[name])) for name, expected in _contradictions(values)]
-        if found:
-            return [Problem(f"line {line}, {name}", *words) for name, *words in found]
-        return _line(line, values)
-
-    def _read(self, cells: Iterable[tuple[str, str]]) -> _Read:
-        """Return the values that are right, and of the others column, expectation and text."""
-        values, wrong = dict[str, Any](), list[tuple[str, str, str]]()
-        for name, cell in cells:
-            text = _tidy(cell)
+        given = dict(zip(columns, map(_tidy, cells), strict=True))
+        problems: list[Problem] = []
+        values: dict[str, Any] = dict(_EMPTY)
+        for name, text in given.items():
             try:
                 values[name] = self._value(name, text)
             except ValueError as expected:
-                wrong.append((name, str(expected), repr(text[:40]) if text else "nothing"))
-        return values, wrong
+                shown = repr(text[:40]) if text else "nothing"
+                problems.append(Problem(f"line {line}, {name}", str(expected), shown))
+        problems += [
+            Problem(f"line {line}, {name}", expected, given.get(name) or "nothing")
+            for name, expected in _contradictions(values)
+        ]
+        return problems or _line(line, values)
 
     def _value(self, name: str, text: str) -> object:
         if not text and name not in _MAY_BE_EMPTY:

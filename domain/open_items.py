@@ -6,42 +6,28 @@ guessed: a sum in the other spelling, a date in another form or a thousands sepa
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from domain.addresses import normalise_address, tidy
-from domain.countries import CODES, country_code
-from domain.dunning.filters import CONTACTS, CUSTOM_FIELDS, LONGEST
+from domain.addresses import normalise_address
+from domain.dunning.filters import CUSTOM_FIELDS
 from domain.errors import Problem
-from domain.money import CURRENCIES, minor_units
+from domain.money import minor_units
+from domain.open_item_columns import (
+    COLUMNS,
+    OPTIONAL,
+    REQUIRED,
+    TYPED,
+    Reading,
+    quickly_tidy,
+    read_value,
+)
 from domain.order import Address
 from domain.vat_ids import compact_vat_id
-
-REQUIRED = (
-    *("customer_no", "name", "kind", "email", "street", "postcode", "city", "country", "language"),
-    *("invoice_no", "invoice_date", "due_date", "amount", "currency"),
-)
-OPTIONAL = (
-    *("phone", "preferred_contact", "vat_id", "credit_limit", "manager"),
-    *("dunning_level", "notices_count", "last_notice_date"),
-    *(f"custom_field_{n}" for n in range(1, CUSTOM_FIELDS + 1)),
-)
-COLUMNS = (*REQUIRED, *OPTIONAL)
-# What may be empty: not everybody has an e-mail, not every place a postcode.
-_MAY_BE_EMPTY = {"email", "postcode", "language", *OPTIONAL}
-_MOST_NOTICES = 99
-_LARGEST = Decimal(10) ** 12
-
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
-_NUMBERS = {
-    ",": (re.compile(r"-?\d+(?:\.\d+)?"), "a decimal number such as 119.00"),
-    ";": (re.compile(r"-?\d+(?:,\d+)?"), "a decimal number such as 119,00"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +98,10 @@ def read_header(cells: Sequence[str], separator: str) -> Header | tuple[Problem,
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads lines of one file; ``own_series`` is the prefix of the company's own invoices."""
+    """Reads the lines of one file."""
 
     header: Header
-    today: date
-    own_series: str
+    reading: Reading
 
     def read(self, line: int, cells: Sequence[str]) -> OpenItemLine | list[Problem]:
         """Return the line's open item, or every finding: column, expectation, what was found."""
@@ -124,12 +109,12 @@ class Reader:
         if len(cells) != len(columns):
             expected = f"{len(columns)} columns separated by {self.header.separator!r}"
             return [Problem(f"line {line}", expected, str(len(cells)))]
-        given = dict(zip(columns, map(_tidy, cells), strict=True))
+        given = dict(zip(columns, map(quickly_tidy, cells), strict=True))
         problems: list[Problem] = []
         values: dict[str, Any] = dict(_EMPTY)
         for name, text in given.items():
             try:
-                values[name] = self._value(name, text)
+                values[name] = read_value(self.reading, name, text)
             except ValueError as expected:
                 shown = repr(text[:40]) if text else "nothing"
                 problems.append(Problem(f"line {line}, {name}", str(expected), shown))
@@ -139,139 +124,9 @@ class Reader:
         ]
         return problems or _line(line, values)
 
-    def _value(self, name: str, text: str) -> object:
-        if not text and name not in _MAY_BE_EMPTY:
-            raise ValueError("a value")
-        if len(text) > LONGEST or not text.isprintable():
-            raise ValueError(f"at most {LONGEST} ordinary characters")
-        read = _READ.get(name)
-        return read(self, text) if read else text
-
-
-def _tidy(text: str) -> str:
-    """Do as ``tidy``, quickly for what is tidy: most of millions of values."""
-    plain = text.isascii() and text.isprintable() and "  " not in text
-    return text.strip() if plain else tidy(text)
-
-
-def _kind(_: Reader, text: str) -> str:
-    return _one_of(text, ("b2b", "b2c"))
-
-
-def _contact(_: Reader, text: str) -> str:
-    return _one_of(text, CONTACTS) if text else ""
-
-
-def _one_of(text: str, known: Sequence[str]) -> str:
-    if text not in known:
-        raise ValueError(f"one of {', '.join(known)}")
-    return text
-
-
-def _email(_: Reader, text: str) -> str:
-    if text and not _EMAIL.fullmatch(text):
-        raise ValueError("an e-mail address such as name@example.com, or nothing")
-    return text
-
-
-def _country(_: Reader, text: str) -> str:
-    code = country_code(text)
-    if code not in CODES:
-        raise ValueError("a country such as DE")
-    return code
-
-
-def _language(_: Reader, text: str) -> str:
-    if text and not re.fullmatch(r"[A-Za-z]{2}", text):
-        raise ValueError("a language of two letters such as de or en, or nothing")
-    return text.lower()
-
-
-def _currency(_: Reader, text: str) -> str:
-    if text not in CURRENCIES:
-        raise ValueError("an ISO 4217 code such as EUR")
-    return text
-
-
-def _invoice_no(reader: Reader, text: str) -> str:
-    if re.fullmatch(rf"{re.escape(reader.own_series)}-\d{{4}}-\d+", text):
-        raise ValueError(f"a number outside the company's own series {reader.own_series}-")
-    return text
-
-
-def _number(reader: Reader, text: str) -> Decimal:
-    pattern, expected = _NUMBERS[reader.header.separator]
-    if not pattern.fullmatch(text):
-        raise ValueError(expected)
-    return Decimal(text.replace(",", "."))
-
-
-def _amount(reader: Reader, text: str) -> Decimal:
-    amount = _number(reader, text)
-    if not 0 < amount < _LARGEST:
-        raise ValueError("an amount above 0: what is still owed")
-    return amount
-
-
-def _limit(reader: Reader, text: str) -> Decimal | None:
-    if not text:
-        return None
-    limit = _number(reader, text)
-    if not 0 <= limit < _LARGEST or limit != round(limit, 3):
-        raise ValueError("a sum of 0 or more, or nothing")
-    return limit
-
-
-def _day(_: Reader, text: str) -> date:
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-        try:
-            day = date.fromisoformat(text)
-        except ValueError:
-            day = date.min
-        if day.year >= 1990:
-            return day
-    raise ValueError("a date such as 2026-03-31")
-
-
-def _past_day(reader: Reader, text: str) -> date:
-    # A day's grace: the file may come from where the date has changed already.
-    if (day := _day(reader, text)) > reader.today + timedelta(days=1):
-        raise ValueError("a day that is not in the future")
-    return day
-
-
-def _past_day_or_nothing(reader: Reader, text: str) -> date | None:
-    return _past_day(reader, text) if text else None
-
-
-def _count(_: Reader, text: str) -> int | None:
-    if not text:
-        return None
-    if not re.fullmatch(r"[0-9]{1,2}", text):
-        raise ValueError(f"a whole number from 0 to {_MOST_NOTICES}, or nothing")
-    return int(text)
-
-
-_READ: Mapping[str, Callable[[Reader, str], object]] = {
-    "kind": _kind,
-    "email": _email,
-    "country": _country,
-    "language": _language,
-    "invoice_no": _invoice_no,
-    "invoice_date": _past_day,
-    "due_date": _day,
-    "amount": _amount,
-    "currency": _currency,
-    "preferred_contact": _contact,
-    "credit_limit": _limit,
-    "dunning_level": _count,
-    "notices_count": _count,
-    "last_notice_date": _past_day_or_nothing,
-}
-
 
 # What a column that is not in the file stands for.
-_EMPTY = {name: None if name in _READ else "" for name in OPTIONAL} | {"preferred_contact": ""}
+_EMPTY = {name: None if name in TYPED else "" for name in OPTIONAL}
 
 
 def _contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

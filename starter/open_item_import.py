@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from domain.calendar import local_date
 from domain.errors import Problem, RefusedError
+from domain.open_item_columns import Reading
 from domain.open_items import Header, OpenItemLine, Reader, read_header, separator_of
 from models.store import company
 from models.store.database import Database
@@ -61,7 +62,7 @@ async def import_open_items(
         today = local_date(at, firm.time_zone)
         text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         header, rows = await asyncio.to_thread(_open, text)
-        lines = _Lines(Reader(header, today, firm.invoice_series), rows)
+        lines = _Lines(Reader(header, Reading(header.separator, today, firm.invoice_series)), rows)
         await opening_items.stage(session, aiter(lines))
         problems = [*lines.problems, *await opening_items.findings(session)]
         if problems:

@@ -86,7 +86,7 @@ def _person(dice: random.Random, number: str) -> Person:
     circumstances = Circumstances(
         blocked=dice.random() < 0.1,
         notice_pending=dice.random() < 0.1,
-        rejected_until=maybe(ago(dice.choice((-5, 0, 5))), 0.1),
+        rejected_until=maybe(ago(dice.choice((-5, 0, 5))), 0.3),
         agreed_dates=dates,
         has_email=dice.random() < 0.8,
     )

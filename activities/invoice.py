@@ -104,7 +104,7 @@ async def _cancel(session: AsyncSession, request: StepRequest) -> Json:
         session,
         company=firm,
         case_id=request.case_id,
-        order_id=original.order_id,
+        order_id=original.order_id or 0,
         customer_id=original.customer_id,
         issue_date=today,
         at=request.at,

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
         SecretStr(""), description="key that encrypts the webhook secrets (Fernet, 32 bytes base64)"
     )
     max_body_bytes: int = Field(2 * 1024 * 1024, ge=1024, description="largest request body")
+    max_import_bytes: int = Field(
+        256 * 1024 * 1024, ge=1024, description="largest file of open items that is imported"
+    )
 
     smtp_host: str = Field("127.0.0.1", description="mail server")
     smtp_port: int = Field(2525, ge=1, le=65535, description="its port")

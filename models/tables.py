@@ -230,7 +230,11 @@ class InvoiceCounter(SQLModel, table=True):
 
 
 class InvoiceRow(SQLModel, table=True):
-    """An issued invoice: immutable. ``content`` is the whole ``domain.invoice.Invoice``."""
+    """An issued invoice: immutable. ``content`` is the whole ``domain.invoice.Invoice``.
+
+    One of type ``imported`` was issued elsewhere: it has no order, no document and no number of
+    our series here.
+    """
 
     __tablename__: ClassVar[str] = "invoice"
     __table_args__ = (
@@ -247,26 +251,34 @@ class InvoiceRow(SQLModel, table=True):
             unique=True,
             postgresql_where=text("type = '384'"),
         ),
+        CheckConstraint(
+            "case when type = 'imported' then"
+            " coalesce(series, year::text, order_id::text, document_id::text) is null else"
+            " series is not null and year is not null and number is not null"
+            " and order_id is not null and document_id is not null"
+            " and net is not null and tax is not null end",
+            name="imported_or_ours",
+        ),
     )
 
     id: int | None = _key()
     invoice_no: str = Field(unique=True)
-    series: str
-    year: int
-    number: int
+    series: str | None = None
+    year: int | None = None
+    number: int | None = None
     type: str
     case_id: str = Field(index=True)
-    order_id: int = _reference("sales_order.id", index=False)
+    order_id: int | None = _reference("sales_order.id", nullable=True, index=False)
     customer_id: int = _reference("customer.id")
     issue_date: date
     due_date: date
     currency: str
-    net: Decimal = _money()
-    tax: Decimal = _money()
+    net: Decimal | None = _money(nullable=True)
+    tax: Decimal | None = _money(nullable=True)
     charged: Decimal = _money()
     paid_at_issue: bool
     content: Json = _json()
-    document_id: int = _reference("document.id", index=False)
+    document_id: int | None = _reference("document.id", nullable=True, index=False)
     created_at: datetime = _instant()
 
 
@@ -405,7 +417,14 @@ class Task(SQLModel, table=True):
     """Something a person has to do, once per key."""
 
     __tablename__: ClassVar[str] = "task"
-    __table_args__ = (CheckConstraint("status in ('open','done')", name="status"),)
+    __table_args__ = (
+        CheckConstraint("status in ('open','done')", name="status"),
+        Index(
+            "task_open_calls",
+            "case_id",
+            postgresql_where=text("kind = 'dunning_call' and status = 'open'"),
+        ),
+    )
 
     id: int | None = _key()
     key: str = Field(unique=True)

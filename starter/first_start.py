@@ -1,4 +1,4 @@
-"""What a fresh installation starts with: one channel per source, each with its own secret."""
+"""What a fresh installation starts with: a channel per source, and the rules that ship, paused."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from models.settings import Settings
 from models.store import channels
 from models.store.database import Database
 from models.vault import Vault
+from starter import rules
 from starter.channel_secrets import new_secret, sources
 
 
 async def prepare(database: Database, settings: Settings, at: datetime) -> None:
-    """Make the channels if there is none yet and a key to seal their secrets with."""
+    """Ship the rules; make the channels if there is none yet and a key to seal their secrets."""
+    async with database.transaction() as session:
+        await rules.ship(session, at)
     if not settings.secret_key.get_secret_value():
         return
     vault = Vault(settings)

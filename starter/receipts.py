@@ -21,6 +21,7 @@ from models.store.intake import Arrival
 from models.store.payments import Receipt
 from models.store.targets import Target
 from models.tables import Payment
+from starter.imported_receipts import settle_imported
 from starter.payment_checks import MANUAL, Entry, checked, day_problems, money_problems, refuse
 
 
@@ -48,8 +49,14 @@ async def record(
             raise NotFoundError(
                 f"There is no invoice {entry.invoice_no}; `zahltag invoice list` shows them."
             )
-        receipt = replace(receipt, case_id=target.case_id, customer_id=target.customer_id)
+        receipt = replace(
+            receipt,
+            case_id=None if target.imported else target.case_id,
+            customer_id=target.customer_id,
+        )
         payment, new = await payments.receive(session, receipt, at, by=by)
+        if target.imported:
+            await settle_imported(session, payment, receipt, target, at, by=by, new=new)
         other_day = entry.date is not None and payment.valid_on != receipt.valid_on
         if not new and other_day and payment.provider == MANUAL:
             raise ConflictError(
@@ -107,11 +114,16 @@ async def _receive(
         invoice_no=notice.invoice_no,
         payer_name=notice.payer_name,
         payer_iban=notice.payer_iban,
-        case_id=target.case_id if target else None,
+        case_id=target.case_id if target and not target.imported else None,
         customer_id=target.customer_id if target else None,
     )
     try:
         payment, new = await payments.receive(session, receipt, arrival.at, by=arrival.by)
+        if target and target.imported:
+            await settle_imported(
+                session, payment, receipt, target, arrival.at, by=arrival.by, new=new
+            )
+            return Noticed(payment.id, None, "received" if new else "known")
     except ConflictError as conflict:
         # The sender could repeat it for ever: a person has to ask which of the two words is true.
         await _ask_about_conflict(

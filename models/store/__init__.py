@@ -2,3 +2,5 @@
 
 Locks are always taken in the same order: customer, order, payment, invoice counter.
 """
+
+import models.dunning_tables  # noqa: F401 - whoever uses the store knows every table

@@ -25,7 +25,15 @@ CHECKS = {
         having t.open_amount <> coalesce(sum(p.amount), 0)""",
     "every invoice has its open item": """
         select i.invoice_no from invoice i
-        where i.type = '380' and not exists (select from open_item t where t.invoice_id = i.id)""",
+        where i.type in ('380', 'imported')
+          and not exists (select from open_item t where t.invoice_id = i.id)""",
+    "every imported invoice was booked once, as it was imported": r"""
+        select i.invoice_no from invoice i
+        left join imported_item m on m.invoice_id = i.id
+        left join journal_entry e on e.key = 'invoice-' || i.id || '\:imported'
+        where i.type = 'imported' and (m.invoice_id is null or e.id is null or i.charged <> (
+          select sum(p.amount) from posting p
+          where p.entry_id = e.id and p.account = 'receivables'))""",
     "payments agree with the journal": """
         select 'payment ' || y.id || ': left ' || y.unallocated || ', journal ' ||
                -coalesce(sum(p.amount), 0)

@@ -8,8 +8,10 @@ from domain.errors import NotFoundError
 from models.tables import Document
 
 
-async def get(session: AsyncSession, document_id: int) -> Document:
-    """Return a file; NotFoundError if there is none."""
+async def get(session: AsyncSession, document_id: int | None) -> Document:
+    """Return a file; NotFoundError if there is none, as for an imported invoice."""
+    if document_id is None:
+        raise NotFoundError("There is no document: the invoice was imported without one.")
     row = await session.get(Document, document_id)
     if row is None:
         raise NotFoundError(f"There is no document {document_id}.")

@@ -43,6 +43,7 @@ class Account(StrEnum):
     CLEARING = "clearing"
     UNALLOCATED = "unallocated"
     WRITE_OFFS = "write_offs"
+    OPENING_BALANCE = "opening_balance"
 
 
 class EntryKind(StrEnum):
@@ -54,6 +55,7 @@ class EntryKind(StrEnum):
     PAYMENT_RELEASED = "payment_released"
     INVOICE_CANCELLED = "invoice_cancelled"
     WRITTEN_OFF = "written_off"
+    OPENING_BALANCE = "opening_balance"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,19 +12,23 @@ from models.tables import InvoiceRow, SalesOrder
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A case that money is for; the customer is unknown until its order was checked."""
+    """A case that money is for; the customer is unknown until its order was checked.
+
+    An imported invoice has no order and no workflow: nobody has to be told, it is settled at once.
+    """
 
     case_id: str
     customer_id: int | None
+    imported: bool = False
 
 
 async def of_invoice(session: AsyncSession, invoice_no: str) -> Target | None:
     """Return the case that an invoice belongs to."""
-    query = select(InvoiceRow.case_id, InvoiceRow.customer_id).where(
+    query = select(InvoiceRow.case_id, InvoiceRow.customer_id, InvoiceRow.type).where(
         InvoiceRow.invoice_no == invoice_no
     )
     row = (await session.exec(query)).one_or_none()
-    return Target(row[0], row[1]) if row else None
+    return Target(row[0], row[1], row[2] == "imported") if row else None
 
 
 async def of_order(session: AsyncSession, channel: str, order_no: str) -> Target | None:

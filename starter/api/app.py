@@ -17,7 +17,7 @@ from starter.api.codec_door import CodecDoor
 from starter.api.connections import Connections
 from starter.api.errors import Guard, add_handlers
 from starter.api.limits import BodyLimit
-from starter.api.routes import ROUTERS
+from starter.api.routes import ROUTERS, imports
 from starter.api.services import Connect, Services, connect_when_needed, now
 from starter.api.webhooks import WebhookDoor
 from starter.first_start import prepare
@@ -56,7 +56,11 @@ def make_app(
     add_handlers(app)
     # The last one added is the outermost.
     app.add_middleware(WebhookDoor)
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimit,
+        limit=settings.max_body_bytes,
+        by_path={imports.OPEN_ITEMS: settings.max_import_bytes},
+    )
     app.add_middleware(CountWebhooks, meter=meter)
     app.add_middleware(TokenGate, token=settings.api_token)
     app.add_middleware(CodecDoor, settings=settings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,17 +14,22 @@ DRAINED = 32 * 1024 * 1024
 
 
 class BodyLimit:
-    """Counts the bytes while they stream in and refuses with 413 what is more than the limit."""
+    """Counts the bytes while they stream in and refuses with 413 what is more than the limit.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    ``by_path``: addresses whose limit is another, because their bodies are streamed to a file.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, by_path: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._limit = limit
+        self._by_path = by_path or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app with a ``receive`` that counts."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._by_path.get(scope["path"], self._limit)
         promised = Headers(scope=scope).get("content-length", "")
         seen = 0
 
@@ -30,11 +37,9 @@ class BodyLimit:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._limit or (promised.isdecimal() and int(promised) > self._limit):
+            if seen > limit or (promised.isdecimal() and int(promised) > limit):
                 await _drain(message, receive)
-                raise HTTPException(
-                    413, f"The body is too large: at most {self._limit} bytes are taken."
-                )
+                raise HTTPException(413, f"The body is too large: at most {limit} bytes are taken.")
             return message
 
         await self._app(scope, counted, send)

@@ -38,6 +38,8 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "payload_key": ("payload-key",),
     "backup": ("backup",),
     "routing": ("routing",),
+    "imports": ("import",),
+    "rule": ("rule",),
 }
 GLOBAL_OPTIONS = ("--data-dir", "--as")
 

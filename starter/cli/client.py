@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from domain.errors import Problem, RefusedError
@@ -62,23 +62,30 @@ class Client:
         """Remove something."""
         return self.send("DELETE", path).json()
 
+    def upload(self, *path: str, content: BinaryIO) -> Any:  # noqa: ANN401 - any JSON value
+        """Send a file as it is, in pieces; what is done with it may take minutes."""
+        return self.send("POST", path, content, media_type="text/csv", patience=900.0).json()
+
     def send(
         self,
         method: str,
         path: tuple[str, ...],
-        content: bytes = b"",
+        content: bytes | BinaryIO = b"",
         query: Mapping[str, str | None] | None = None,
+        *,
+        media_type: str = "application/json",
+        patience: float = PATIENCE,
     ) -> Answer:
         """Make one request; RefusedError with the API's sentence if it is refused."""
         address = urlsplit(self.url)
         secure = address.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = kind(address.hostname or "", address.port, timeout=PATIENCE)
+        connection = kind(address.hostname or "", address.port, timeout=patience)
         given = {key: value for key, value in (query or {}).items() if value is not None}
         target = f"{address.path}/api/{'/'.join(quote(part, safe='') for part in path)}"
         headers = {
             "Authorization": f"Bearer {self.token}",
-            "Content-Type": "application/json",
+            "Content-Type": media_type,
             "X-Zahltag-User": quote(self.user, safe=" @"),
         }
         try:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from domain.errors import RefusedError
 from starter.cli.client import client_of
 from starter.cli.output import AsJson, Column, show_list, show_object
 
@@ -49,10 +50,35 @@ def edit(
     customer: Annotated[str, typer.Argument(metavar="NO", help="the customer's number")],
     terms_days: Annotated[
         int | None,
-        typer.Option(min=0, max=120, help="days to pay; left out: the company's terms again"),
+        typer.Option(min=0, max=120, help="days to pay; no option at all: the company's again"),
+    ] = None,
+    problematic: Annotated[
+        bool | None, typer.Option("--problematic/--not-problematic", help="rules can ask for it")
+    ] = None,
+    preferred_contact: Annotated[str | None, typer.Option(help="phone, post, email or any")] = None,
+    credit_limit: Annotated[str | None, typer.Option(help="such as 5000.00")] = None,
+    manager: Annotated[str | None, typer.Option(help="the account manager")] = None,
+    custom_field: Annotated[
+        list[str] | None, typer.Option(metavar="N=TEXT", help="a field of your own, 1 to 7")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Agree payment terms of its own with a customer; invoices made from now on bear them."""
-    changed = client_of(context).post("customers", customer, body={"terms_days": terms_days})
+    """Change a customer: days to pay, and what dunning rules go by. What is left out stays."""
+    given = {
+        "terms_days": terms_days,
+        "problematic": problematic,
+        "preferred_contact": preferred_contact,
+        "credit_limit": credit_limit,
+        "manager": manager,
+        "custom_fields": dict(map(_field, custom_field)) if custom_field else None,
+    }
+    body = {name: value for name, value in given.items() if value is not None}
+    changed = client_of(context).post("customers", customer, body=body or {"terms_days": None})
     show_object(changed, as_json=as_json)
+
+
+def _field(text: str) -> tuple[str, str]:
+    number, separator, value = text.partition("=")
+    if not separator:
+        raise RefusedError(f"{text!r} is no N=TEXT; such as --custom-field 1=VIP.")
+    return number, value

@@ -52,7 +52,8 @@ def record(
     elif done["known"]:
         typer.echo(f"This payment was known as {done['id']}; nothing was changed.")
     else:
-        typer.echo(f"Payment {done['id']} is recorded for case {done['case_id']}.")
+        what = f"case {done['case_id']}" if done["case_id"] else f"the imported invoice {invoice}"
+        typer.echo(f"Payment {done['id']} is recorded for {what}.")
 
 
 @group.command("list")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import io
 import json
-from collections.abc import AsyncIterator
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -16,6 +20,7 @@ from typing import Any, cast
 import httpx
 import pytest
 import pytest_asyncio
+import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
 from standardwebhooks.webhooks import Webhook
@@ -30,6 +35,7 @@ from models.settings import Settings
 from models.store import cases, channels
 from models.store.database import Database
 from models.vault import Vault
+from starter import cli as command_line
 from starter.api.app import make_app
 from starter.first_start import prepare
 from worker import activities_of
@@ -194,6 +200,66 @@ async def api(
         headers={"Authorization": f"Bearer {token}"},
     ) as http:
         yield Api(http, database, settings, temporal)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Its output, which must be one JSON value and nothing else."""
+        return json.loads(self.out)
+
+    def refused(self, words: str) -> None:
+        """Check that it was refused as it should be: one sentence, exit 1, nothing on stdout."""
+        assert (self.code, self.out) == (1, ""), self
+        assert words in self.err
+        assert "Traceback" not in self.err
+        assert self.err.splitlines()[0].endswith(".")
+
+
+Cli = Callable[..., Awaitable[Ran]]
+
+
+def _run(arguments: tuple[str, ...]) -> Ran:
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    # Each command is a process of its own elsewhere, and registers what it needs anew.
+    command_line.app.registered_groups.clear()
+    command_line.app.registered_commands.clear()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        sys.argv = ["zahltag", *arguments]
+        try:
+            command_line.main()
+        except SystemExit as leave:
+            code = int(leave.code or 0)
+    return Ran(code, out.getvalue(), err.getvalue())
+
+
+@pytest_asyncio.fixture
+async def zahltag(
+    api: Api, app: FastAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Cli]:
+    """The command, with the API served on a port of this machine."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    serving = asyncio.create_task(server.serve([listener]))
+    monkeypatch.setenv("ZAHLTAG_API_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
+    monkeypatch.setenv("ZAHLTAG_API_TOKEN", api.settings.api_token.get_secret_value())
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.chdir(tmp_path)
+
+    async def run(*arguments: object) -> Ran:
+        return await asyncio.to_thread(_run, tuple(str(one) for one in arguments))
+
+    yield run
+    server.should_exit = True
+    await serving
 
 
 @pytest.fixture

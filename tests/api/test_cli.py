@@ -2,91 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
-import io
-import json
-import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import pytest_asyncio
-import uvicorn
-from fastapi import FastAPI
 
-from starter import cli as command_line
 from starter.cli.demo_stories import STORIES
 
-from .conftest import SAMPLES, Api
+from .conftest import SAMPLES, Api, Cli
 
 CASE = "order-zahltag-ZT-1001"
 OK = str(SAMPLES / "zahltag-ok.json")
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """Its output, which must be one JSON value and nothing else."""
-        return json.loads(self.out)
-
-    def refused(self, words: str) -> None:
-        """Check that it was refused as it should be: one sentence, exit 1, nothing on stdout."""
-        assert (self.code, self.out) == (1, ""), self
-        assert words in self.err
-        assert "Traceback" not in self.err
-        assert self.err.splitlines()[0].endswith(".")
-
-
-Cli = Callable[..., Awaitable[Ran]]
-
-
-def _run(arguments: tuple[str, ...]) -> Ran:
-    out, err = io.StringIO(), io.StringIO()
-    code = 0
-    # Each command is a process of its own elsewhere, and registers what it needs anew.
-    command_line.app.registered_groups.clear()
-    command_line.app.registered_commands.clear()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        sys.argv = ["zahltag", *arguments]
-        try:
-            command_line.main()
-        except SystemExit as leave:
-            code = int(leave.code or 0)
-    return Ran(code, out.getvalue(), err.getvalue())
-
-
-@pytest_asyncio.fixture
-async def zahltag(
-    api: Api, app: FastAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Cli]:
-    """The command, with the API served on a port of this machine."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
-    serving = asyncio.create_task(server.serve([listener]))
-    monkeypatch.setenv("ZAHLTAG_API_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
-    monkeypatch.setenv("ZAHLTAG_API_TOKEN", api.settings.api_token.get_secret_value())
-    monkeypatch.setattr(sys, "argv", sys.argv)
-    monkeypatch.chdir(tmp_path)
-
-    async def run(*arguments: object) -> Ran:
-        return await asyncio.to_thread(_run, tuple(str(one) for one in arguments))
-
-    yield run
-    server.should_exit = True
-    await serving
 
 
 async def test_an_order_from_submission_to_the_money(

@@ -11,12 +11,14 @@ from starter.api.routes import (
     customers,
     exceptions,
     health,
+    imports,
     invoices,
     ledger,
     mails,
     orders,
     payments,
     routing,
+    rules,
     tasks,
 )
 
@@ -38,6 +40,8 @@ ROUTERS = tuple(
         channels,
         codec,
         routing,
+        imports,
+        rules,
     )
 )
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body
 
 from models.codec import dump_company
 from models.store import company
+from starter import rules
 from starter.api.auth import Admin, Viewer
 from starter.api.services import Json, Uses, now
 from starter.company_profile import read_profile
@@ -30,5 +31,6 @@ async def set_company(document: Annotated[Json, Body()], services: Uses, user: A
         known = await company.find(session) == wanted
         if not known:
             await company.put(session, wanted, at=now(), by=user.name)
+            await rules.ship(session, now())
     services.connections.forget()
     return {"name": wanted.name, "known": known}

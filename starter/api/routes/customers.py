@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import Field
 
 from domain.calendar import local_date
-from domain.errors import NotFoundError
-from models.store import company, customers, views
+from domain.dunning.filters import LONGEST
+from domain.errors import NotFoundError, RefusedError
+from domain.money import parse_decimal
+from models.store import company, customers, history, views
+from models.store.dunning import debtors
 from starter.api.auth import Finance, Viewer
-from starter.api.inputs import Input, Name
+from starter.api.inputs import Input, Line, Name
 from starter.api.services import Json, Services, Uses, now
 from starter.api.shapes import money
 
 router = APIRouter(prefix="/api/customers")
 
 
-class Terms(Input):
-    """What a person may change of a customer."""
+class Change(Input):
+    """What a person may change of a customer; what is left out stays."""
 
-    terms_days: int | None = Field(ge=0, le=120)
+    terms_days: int | None = Field(None, ge=0, le=120)
+    problematic: bool = False
+    preferred_contact: Literal["phone", "post", "email", "any"] = "any"
+    credit_limit: Line | None = None
+    manager: Line | None = None
+    custom_fields: dict[Literal["1", "2", "3", "4", "5", "6", "7"], str] = Field(
+        default_factory=dict
+    )
 
 
 @router.get("")
@@ -42,11 +53,41 @@ async def show_customer(customer_no: Name, services: Uses, _: Viewer) -> Json:
 
 
 @router.post("/{customer_no}")
-async def edit_customer(customer_no: Name, body: Terms, services: Uses, _: Finance) -> Json:
-    """Agree payment terms of its own with a customer; none: the company's hold again (F1)."""
+async def edit_customer(customer_no: Name, body: Change, services: Uses, user: Finance) -> Json:
+    """Change what dunning and invoices go by; empty terms: the company's hold again (F1)."""
+    changes = _changes(body)
     async with services.database.transaction() as session:
-        await customers.set_terms(session, customer_no, body.terms_days)
+        customer = await customers.get(session, customer_no)
+        await customers.lock(session, customer.id or 0)
+        if "terms_days" in body.model_fields_set:
+            await customers.set_terms(session, customer_no, body.terms_days)
+        await debtors.put(session, customer.id or 0, changes, now())
+        if changes:
+            case, said = f"dunning-{customer_no}", f"Changed: {', '.join(changes)}"
+            history.note(session, case, now(), "customer_changed", said, user.name)
     return (await _read(services, customer_no))[0]
+
+
+def _changes(body: Change) -> dict[str, Any]:
+    """Return the columns to change; RefusedError for what none of them takes."""
+    given = body.model_dump(exclude_unset=True, exclude={"terms_days", "custom_fields"})
+    if given.get("credit_limit") is not None:
+        try:
+            given["credit_limit"] = parse_decimal(given["credit_limit"])
+            money_fits = 0 <= given["credit_limit"] < 10**12
+        except ValueError:
+            money_fits = False
+        if not money_fits:
+            raise RefusedError("The credit limit was not set: give a sum such as 5000.00.")
+    given |= {"manager": given["manager"] or ""} if "manager" in given else {}
+    for number, value in body.custom_fields.items():
+        if len(value) > LONGEST or not value.isprintable():
+            raise RefusedError(
+                f"Custom field {number} was not set: it takes one line of at most {LONGEST}"
+                " characters."
+            )
+        given[f"custom_field_{number}"] = unicodedata.normalize("NFC", value.strip())
+    return given
 
 
 async def _read(services: Services, customer_no: str | None = None) -> list[Json]:
@@ -54,11 +95,11 @@ async def _read(services: Services, customer_no: str | None = None) -> list[Json
         firm = await company.get(session)
         today = local_date(now(), firm.time_zone)
         rows = await views.customers(session, today, customer_no)
-    return [_customer(row, firm.currency) for row in rows]
+        standings = await debtors.standings(session, today, customer_no)
+    return [_customer(row, standings[row["id"]], firm.currency) for row in rows]
 
 
-def _customer(row: Mapping[Any, Any], currency: str) -> Json:
-    """Nobody is dunned, blocked or promised anything before dunning exists: those say so."""
+def _customer(row: Mapping[Any, Any], standing: Mapping[Any, Any], currency: str) -> Json:
     debts = {code: money(Decimal(sum_), code) for code, sum_ in row["debts"].items()}
     late = {code: money(Decimal(sum_), code) for code, sum_ in row["overdue"].items()}
     nothing = money(Decimal(0), currency)
@@ -70,17 +111,38 @@ def _customer(row: Mapping[Any, Any], currency: str) -> Json:
         "email": row["email"],
         "language": row["language"],
         "terms_days": row["terms_days"],
-        "level": 0,
-        "notices_count": 0,
+        "level": standing["level"],
+        "notices_count": standing["notices_count"],
+        "calls_count": standing["calls_count"],
+        "last_notice_on": standing["last_notice_on"],
         "currency": currency,
         "debt": debts.get(currency, nothing),
         "overdue": late.get(currency, nothing),
         "debts": debts,
         "oldest_overdue_days": row["oldest_overdue_days"],
-        "problematic": False,
-        "blocked": False,
-        "promise": None,
-        "manager": None,
+        "problematic": standing["problematic"],
+        "blocked": standing["blocked_by"] is not None,
+        "promise": _promise(standing),
+        "manager": standing["manager"] or None,
+        "preferred_contact": standing["preferred_contact"],
+        "credit_limit": money(standing["credit_limit"], currency),
+        "custom_fields": {
+            number: standing[name]
+            for number, name in enumerate(debtors.CUSTOM, start=1)
+            if standing[name]
+        },
         "next_step": row["next_step"] or "nothing",
         "why": row["why"] or "no case is open",
+    }
+
+
+def _promise(standing: Mapping[Any, Any]) -> Json | None:
+    """Return the next agreed payment date; without an amount it is for all that is due."""
+    if standing["promised_for"] is None:
+        return None
+    amount = money(standing["promised_amount"], standing["promised_currency"])
+    return {
+        "date": standing["promised_for"],
+        "amount": amount,
+        "currency": standing["promised_currency"],
     }

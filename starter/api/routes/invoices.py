@@ -18,6 +18,8 @@ from starter.api.shapes import money
 
 router = APIRouter(prefix="/api/invoices")
 
+IMPORTED = "imported"
+
 
 @router.get("")
 async def list_invoices(services: Uses, _: Viewer) -> list[Json]:
@@ -35,6 +37,8 @@ async def show_invoice(invoice_no: Name, services: Uses, _: Viewer) -> Json:
         invoice = await invoices.get(session, invoice_no)
         today = local_date(now(), (await company.get(session)).time_zone)
         (row,) = await views.invoices(session, invoice_no)
+        if invoice.type == IMPORTED:
+            return {**_figures(row, today), "document": None}
         document = await documents.get(session, invoice.document_id)
     content = invoice.content
     return {

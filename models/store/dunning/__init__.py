@@ -1,0 +1,1 @@
+"""Dunning in the database: rules, standings, selection, opening items. All SQL of it is here."""

@@ -1,0 +1,57 @@
+"""Rule files in YAML: read strictly, so that no key and no operator is lost without a word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from domain.errors import RefusedError
+
+SHIPPED = Path(__file__).resolve().parent.parent / "samples" / "rules"
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads ``=`` as text (YAML 1.1 makes it a type of its own) and refuses a key given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, str) and key in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"{key} stands twice", problem_mark=key_node.start_mark
+                )
+            seen.add(key if isinstance(key, str) else None)
+        return super().construct_mapping(node, deep)
+
+
+def _text(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:value", _text)
+
+
+def read_rule_file(path: Path) -> dict[str, Any]:
+    """Return the fields of a rule file; RefusedError that says where it is not one."""
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8-sig"), _Loader)  # noqa: S506 - it is safe
+    except UnicodeDecodeError as error:
+        raise RefusedError(f"{path} is not in UTF-8; nothing was changed.") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1}: {getattr(error, 'problem', '')})" if mark else ""
+        raise RefusedError(
+            f"{path} is not a rule in YAML{where}; put operators in quotes, such as"
+            ' operator: ">=". Nothing was changed.'
+        ) from error
+    if not isinstance(document, dict):
+        raise RefusedError(f"{path} holds no fields (name: value); nothing was changed.")
+    return document
+
+
+def shipped_rules() -> list[dict[str, Any]]:
+    """Return the five rules that come with Zahltag, in their order (J12)."""
+    return [read_rule_file(path) for path in sorted(SHIPPED.glob("*.yaml"))]

@@ -72,7 +72,7 @@ class Connection:
         """
         try:
             async with (
-                self._driver.transaction(),
+                self._whole(),
                 AsyncSession(self._shared, expire_on_commit=False) as session,
             ):
                 sql.use(session, self._driver)
@@ -90,6 +90,30 @@ class Connection:
             raise
         if self._watcher:
             await self._watcher("after_commit")
+
+    @asynccontextmanager
+    async def _whole(self) -> AsyncIterator[None]:
+        """Begin a transaction and end it; a connection on which either is in doubt is dropped.
+
+        If a BEGIN is broken off, the driver takes what comes next for a part of that transaction:
+        savepoints, never committed, and everybody believes that they were.
+        """
+        transaction, ended = self._driver.transaction(), False
+        try:
+            await transaction.start()
+            try:
+                yield
+            except BaseException:
+                await transaction.rollback()
+                ended = True
+                raise
+            await transaction.commit()
+            ended = not self._driver.is_in_transaction()
+            if not ended:
+                raise ConnectionError("the transaction was not committed")
+        finally:
+            if not ended:
+                self._driver.terminate()
 
     async def try_lock(self, name: str) -> bool:
         """Take a lock that outlives transactions, unless another connection has it."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from domain.order_case import Step
 from models.messages import StepRequest
+from models.store import history
+from models.store.database import Database
 from starter.stack import checks
 from tests.activities.test_effects_once import WAYS, counts
 from tests.faults.conftest import Servers
@@ -17,6 +23,7 @@ from tests.faults.proxy import Verdict, commits
 
 # No activity sends or commits as often as this.
 MANY = 100
+NOW = datetime(2026, 11, 22, 8, 18, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -97,3 +104,31 @@ async def test_the_doctor_says_that_the_database_is_away(servers: Servers) -> No
     assert "cannot be reached" in found.finding
     assert "zahltag up" in found.remedy
     servers.database.heal()
+
+
+async def test_a_begin_that_is_broken_off_takes_nothing_with_it(servers: Servers) -> None:
+    """Whoever gets that connection next really commits: make chaos saw a mail's state vanish."""
+    own = servers.settings.model_copy(update={"database_pool": 1})
+    database = Database.connect(own)
+    for pause in (0.0, 0.01, 0.05, 0.2):
+        async with database.transaction() as session:
+            await session.execute(text("select 1"))
+        servers.database.delay = pause
+        begun = asyncio.create_task(_note(database, "never"))
+        await asyncio.sleep(pause / 2)
+        begun.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await begun
+        servers.database.heal()
+        await _note(database, f"after {pause}")
+    await database.close()
+    async with servers.sound.engine.connect() as connection:
+        found = await connection.execute(text("select actor from history where event = 'tested'"))
+        assert [row for row in found.scalars() if row != "never"] == [
+            f"after {pause}" for pause in (0.0, 0.01, 0.05, 0.2)
+        ]
+
+
+async def _note(database: Database, actor: str) -> None:
+    async with database.transaction() as session:
+        history.note(session, "case", NOW, "tested", "written", actor)

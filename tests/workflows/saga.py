@@ -7,7 +7,6 @@ one step at one point, to let something else happen meanwhile, or make the step 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import json
 from collections import defaultdict
@@ -16,21 +15,26 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.failpoints import Passage, Point, Points
-from domain.errors import RefusedError
+from domain.errors import ConflictError, RefusedError
 from domain.order_case import Step, WaitingFor
 from models.messages import Command, DecisionRequest, Progress, StepRequest
 from tests.workflows.house import SAMPLES, House
 
 # Long enough for a cancellation to reach the server, or the database, while a step is held.
 HELD = 0.15
-PATIENCE = 120.0
+PATIENCE = 20.0
 WHY = "struck by a test"
 _PLACED = datetime.fromisoformat("2026-11-16T08:00:00+01:00")
 _NUMBERS = itertools.count()
+
+# What somebody hears whose cancellation comes too late.
+REFUSALS = (ConflictError, RPCError, WorkflowUpdateFailedError)
 
 Happening = Callable[[str], Awaitable[object]]
 
@@ -41,6 +45,9 @@ class Await:
 
     name: str
     nth: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.nth}"
 
     @property
     def is_wait(self) -> bool:
@@ -57,12 +64,23 @@ class Strike:
     what: Happening | None
     struck: bool = False
     asking: asyncio.Task[object] | None = None
+    settled: bool = False
 
     @property
-    def came_too_late(self) -> bool:
-        """Whether the workflow was over when the cancellation came; whoever asked was told so."""
-        refused = self.asking is not None and self.asking.exception() is not None
-        return refused and self.at.name == "close_case"
+    def is_left_behind(self) -> bool:
+        """Whether it made a step fail that holds no case up: a person has to think of it."""
+        failed = self.struck and self.what is None
+        return failed and self.at.name == Step.UPDATE_DEAL and not self.settled
+
+    async def was_refused(self) -> bool:
+        """Wait for the end of what was asked for; whether the asker was told that it is too late."""
+        assert self.asking
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.wait({self.asking})
+        error = self.asking.exception()
+        if error and not isinstance(error, REFUSALS):
+            raise error
+        return error is not None
 
     async def happen(self, case_id: str) -> None:
         """Let it happen while the step is held here; what takes longer goes on beside it."""
@@ -103,15 +121,9 @@ class Track:
             elif passage.point is Point.BEFORE_RETURN:
                 self.done.append(name)
         strike = self.strike
-        if (
-            strike
-            and not strike.struck
-            and (self._now(name), passage.point)
-            == (
-                strike.at,
-                strike.point,
-            )
-        ):
+        if strike is None or strike.struck:
+            return
+        if (self._now(name), passage.point) == (strike.at, strike.point):
             await strike.happen(request.case_id)
 
     def answered(self, key: str, progress: Progress) -> None:
@@ -186,44 +198,49 @@ class Theatre:
     temporal: WorkflowEnvironment
 
     async def play(self, story: Story, strike: Strike | None = None) -> tuple[str, Track]:
-        """Play a story to its end, or until nothing happens any more; return what happened."""
+        """Play a story to its end; return its case and what happened. AssertionError if it hangs."""
         case_id, track = self._cast(story, strike)
-        await self.house.submit(story.sample, **_order(story.sample, case_id))
-        with contextlib.suppress(TimeoutError):
+        taken = await self.house.submit(story.sample, **_order(story.sample, case_id))
+        assert taken == case_id
+        try:
             await self._go_on(story, strike, case_id, track)
+        except TimeoutError:
+            file = await self.house.case(case_id)
+            after = ", ".join(map(str, track.awaits))
+            raise AssertionError(
+                f"{case_id} hangs as {file.status} ({file.next_step}) after {after}"
+            ) from None
         return case_id, track
 
     async def _go_on(self, story: Story, strike: Strike | None, case_id: str, track: Track) -> None:
         meanwhile = list(story.meanwhile)
         while True:
             progress = await track.rest()
-            if progress.plan.step is Step.END:
-                if await self._is_over(track, progress):
-                    return
-                continue
             waiting = progress.plan.waiting_for
-            here = track.awaited(f"wait.{waiting}.{progress.plan.status}")
-            if strike and not strike.struck and strike.at == here:
-                await strike.happen(case_id)
-            else:
-                await self._answer(case_id, progress, meanwhile)
+            if progress.plan.step is Step.WAIT:
+                here = track.awaited(f"wait.{waiting}.{progress.plan.status}")
+                if strike and not strike.struck and strike.at == here:
+                    await strike.happen(case_id)
+            if strike and strike.is_left_behind:
+                strike.settled = True
+                await self.house.decide(case_id, "retry")
+                continue
+            if strike and strike.asking and not strike.settled:
+                strike.settled = True
+                if not await strike.was_refused():
+                    return
+            if progress.plan.step is Step.END:
+                return
+            await self._answer(case_id, progress, meanwhile)
 
     def _cast(self, story: Story, strike: Strike | None) -> tuple[str, Track]:
-        case_id = f"order-{self.house.channel}-{story.name}-{next(_NUMBERS)}"
+        number = f"{next(_NUMBERS)}"
+        if not story.sample.startswith("crm"):  # which numbers its deals, and nothing else
+            number = f"{story.name}-{number}"
+        case_id = f"order-{self.house.channel}-{number}"
         track = self.stage.tracks[case_id]
         track.strike = strike
         return case_id, track
-
-    async def _is_over(self, track: Track, progress: Progress) -> bool:
-        """Whether a case that has come to an end will stay there.
-
-        A cancellation that was accepted brings even a closed case back.
-        """
-        asking = track.strike.asking if track.strike else None
-        if asking is None or progress.plan.status == "cancelled":
-            return True
-        await asyncio.wait({asking})
-        return asking.exception() is not None
 
     async def _answer(self, case_id: str, progress: Progress, meanwhile: list[str]) -> None:
         house, waiting = self.house, progress.plan.waiting_for
@@ -246,7 +263,7 @@ class Theatre:
             case ["propose"]:
                 await self.house.decide(case_id, "write_off", reason="insolvent")
             case ["cancel"]:
-                await self.by_api(case_id)
+                await self.house.decide(case_id, "cancel", reason=WHY)
             case ["nothing"]:
                 await self.temporal.fast_forward(self.house.workflow(case_id), timedelta(days=50))
             case ["pay", amount]:
@@ -254,33 +271,39 @@ class Theatre:
             case _:
                 await self.house.pay(case_id, f"{progress.amount_due:.2f}")
 
-    # Three ways to cancel ---------------------------------------------------------------------
+    # Three ways to cancel, each to its end: an error says that it was refused ------------------
 
     async def by_update(self, case_id: str) -> None:
         """Cancel by the update, as ``temporal workflow update`` does."""
         command = Command(id=f"cancel-{next(_NUMBERS)}", by="olga", reason=WHY)
         await self.house.workflow(case_id).execute_update("cancel", command)
+        await self.house.reaches(case_id, "cancelled")
 
     async def in_the_web_ui(self, case_id: str) -> None:
-        """Cancel the workflow itself."""
+        """Cancel the workflow itself; nobody is told whether the case could heed it."""
         await self.house.workflow(case_id).cancel(reason=WHY)
+        await self.house.workflow(case_id).result()
 
     async def by_api(self, case_id: str) -> None:
         """Cancel by the API: stored first, then told."""
         await self.house.decide(case_id, "cancel", reason=WHY)
+        await self.house.reaches(case_id, "cancelled")
 
 
 def _order(sample: str, case_id: str) -> dict[str, Any]:
     """Make an order of a sample's kind that is nobody else's."""
     document = json.loads((SAMPLES / f"{sample}.json").read_text())
     number = case_id.split("-", 2)[2]
-    place = int(number.rsplit("-", 1)[1])
+    place = int(number.rsplit("-", 1)[-1])
+    placed = (_PLACED + timedelta(minutes=11 * place)).isoformat()
+    if sample.startswith("crm"):
+        properties = document["deal"]["properties"] | {"closedate": placed}
+        return {"deal": document["deal"] | {"id": number, "properties": properties}}
     buyer = document["buyer"] | {"customer_id": number, "email": f"{number}@buyers.example"}
     buyer.pop("vat_id", None)
     payment = document["payment"]
     if "transaction_id" in payment:
         payment = payment | {"transaction_id": f"tx-{number}"}
-    placed = (_PLACED + timedelta(minutes=11 * place)).isoformat()
     return {
         "order_no": number,
         "external_id": number,

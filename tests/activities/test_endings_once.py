@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from connectors.mailbox import list_mails
 from domain.errors import ConflictError
 from domain.order_case import Step
 from models.messages import Command, DecisionRequest, Progress, StepRequest
@@ -64,6 +65,20 @@ async def test_a_cancelled_order_is_not_written_off(driver: Driver) -> None:
     assert after.plan.step is Step.CLOSE_TASKS
     ended = await driver.until(request.case_id, Step.END)
     assert ended.plan.status == "cancelled"
+
+
+async def test_the_invoice_of_a_cancelled_order_is_not_mailed(driver: Driver) -> None:
+    """Cancelled when the mail was planned already: the customer hears of neither document."""
+    case_id = await driver.submit("zahltag-ok")
+    request = driver.request(case_id, await driver.until(case_id, Step.SEND_EMAIL))
+    await decide(driver, case_id, "cancel")
+
+    after = await driver.activity(Step.SEND_EMAIL)(request)
+
+    assert after.plan.step is Step.CANCEL_INVOICE
+    await driver.until(case_id, Step.END)
+    assert driver.services.settings.mailbox_dir
+    assert list_mails(driver.services.settings.mailbox_dir) == []
 
 
 async def test_what_was_written_off_is_not_cancelled(driver: Driver) -> None:

@@ -126,7 +126,7 @@ async def test_workers_die_where_it_hurts_most(stack: Stack, tmp_path: Path) -> 
         while any(worker.returncode is None for worker in workers):
             crowd.buyings.append(waiting.pop(0))
             await crowd.order(crowd.buyings[-1])
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
         assert [worker.returncode for worker in workers] == [DIED, DIED]
         await asyncio.gather(*(crowd.pay(buying) for buying in crowd.buyings))
         await crowd.until(lambda b: b.closed, *crowd.buyings)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from tests.invariants import failed_tasks
 from tests.workflows.house import House
-from tests.workflows.saga import PATIENCE
+from tests.workflows.saga_stage import PATIENCE
 
 _ENDING = text("""
 select f.status, f.cancel_reason is not null as cancelling,

@@ -21,8 +21,9 @@ from models.store.database import Database
 from tests.crm_server import Crm, connect
 from tests.invariants import check
 from tests.workflows.opening import open_house
-from tests.workflows.saga import Await, Happening, Stage, Story, Strike, Theatre, Track
+from tests.workflows.saga import Story, Theatre
 from tests.workflows.saga_endings import Ending, broken_workflows, endings
+from tests.workflows.saga_stage import Await, Happening, Stage, Strike, Track
 from workflows.policies import POLICIES
 
 AT_ONCE = 12

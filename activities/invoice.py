@@ -63,12 +63,18 @@ class InvoiceActivities:
 
     @activity.defn(name="write_off")
     async def write_off(self, request: StepRequest) -> Progress:
-        """Write off what is still open, as two people agreed; what was paid meanwhile is not."""
+        """Write off what is still open, as two people agreed; what was paid meanwhile is not.
+
+        Nor is what belongs to an order that was cancelled meanwhile: its invoice is undone.
+        """
         async with self.services.database.transaction() as session:
+            await cases.lock_customer(session, request.case_id)
+            progress = await cases.look(session, request.case_id, request.at)
+            if progress.plan.step is not Step.WRITE_OFF:
+                return progress
 
             async def book() -> Json:
                 row = await invoices.of_case(session, request.case_id)
-                await customers.lock(session, row.customer_id)
                 today = await cases.today(session, request.case_id, request.at)
                 await invoices.write_off(session, row, request.at, today)
                 return {"invoice_no": row.invoice_no}

@@ -14,11 +14,18 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import uvicorn
+
+from connectors.crm.settings import read_settings
+from models.settings import Settings
+from models.store import channels
+from models.store.database import Database
+from models.vault import Vault
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples" / "orders"
 TOKEN = "pat-eu1-0f3a-token-of-the-tests"
@@ -310,6 +317,17 @@ class Front:
     async def __call__(self, scope: Json, receive: Any, send: Any) -> None:
         """Answer one request (ASGI)."""
         await self.crm(scope, receive, send)
+
+
+async def connect(database: Database, settings: Settings, channel: str, crm: Crm) -> None:
+    """Make a channel of the product a connection to this CRM."""
+    vault = Vault(settings)
+    said = read_settings({"vendor": "hubspot", "api_url": crm.url}).dump()
+    async with database.transaction() as session:
+        sealed, at = vault.seal("secret-of-the-webhooks"), datetime.now(UTC)
+        await channels.add_if_absent(session, channel, "crm", sealed, at)
+        row = await channels.get(session, channel)
+        row.settings, row.api_token = said, vault.seal(crm.token)
 
 
 @contextlib.asynccontextmanager

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import text
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 
 from connectors.mailbox import list_mails
 from models.store.database import Database
@@ -123,13 +124,19 @@ async def _broken_mails(database: Database, mailbox: Path) -> list[str]:
 
 
 async def _failed_workflow_tasks(client: Client) -> list[str]:
-    """I7: no workflow task failed in any history."""
     broken = []
     async for execution in client.list_workflows("WorkflowType = 'OrderToCash'"):
-        handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
-        async for event in handle.fetch_history_events():
-            told = event.workflow_task_failed_event_attributes
-            if event.event_type == TASK_FAILED and told.cause != NEWS_AT_THE_END:
-                failure = told.failure.message
-                broken.append(f"I7 {execution.id}: a workflow task failed: {failure}")
+        broken += await failed_tasks(
+            client.get_workflow_handle(execution.id, run_id=execution.run_id)
+        )
+    return broken
+
+
+async def failed_tasks(workflow: WorkflowHandle[Any, Any]) -> list[str]:
+    """I7: no workflow task failed in any history. Return a line for each that did."""
+    broken = []
+    async for event in workflow.fetch_history_events():
+        told = event.workflow_task_failed_event_attributes
+        if event.event_type == TASK_FAILED and told.cause != NEWS_AT_THE_END:
+            broken.append(f"I7 {workflow.id}: a workflow task failed: {told.failure.message}")
     return broken

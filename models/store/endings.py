@@ -26,8 +26,9 @@ async def cancel(
     case = await cases.standing(session, case_id)
     if case.cancelling:
         return False
-    if case.closed not in {None, Status.CLOSED}:
-        raise ConflictError(f"Case {case_id} is {case.closed}: there is nothing left to cancel.")
+    ended = Status.WRITTEN_OFF if case.written_off else case.closed
+    if ended not in {None, Status.CLOSED}:
+        raise ConflictError(f"Case {case_id} is {ended}: there is nothing left to cancel.")
     await cases.request_cancellation(session, case_id, reason)
     await tasks.resolve_all(session, case_id, by=by, at=at)
     history.note(session, case_id, at, "cancel_requested", f"Cancellation: {reason}", by)

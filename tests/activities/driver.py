@@ -16,15 +16,13 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.failpoints import Points
 from activities.services import Services
-from connectors.crm.settings import read_settings
 from connectors.shops import SHOPS
 from connectors.shops.port import OrderEvent, parse_document
 from domain.order_case import Step
 from models.messages import DecisionRequest, Progress, StepRequest
-from models.store import cases, channels, company, intake, payments
+from models.store import cases, company, intake, payments
 from models.store.payments import Receipt
-from models.vault import Vault
-from tests.crm_server import TOKEN, Crm
+from tests.crm_server import Crm, connect
 from worker import activities_of, interceptors_of
 from workflows.policies import POLICIES, SILENCE
 
@@ -42,12 +40,7 @@ class Driver:
 
     async def connect_crm(self) -> None:
         """Make the channel of the driver's orders a connection to its CRM."""
-        vault = Vault(self.services.settings)
-        settings = read_settings({"vendor": "hubspot", "api_url": self.crm.url}).dump()
-        async with self.services.database.transaction() as session:
-            await channels.add_if_absent(session, "zahltag", "crm", vault.seal("x" * 8), self.at)
-            row = await channels.get(session, "zahltag")
-            row.settings, row.api_token = settings, vault.seal(TOKEN)
+        await connect(self.services.database, self.services.settings, "zahltag", self.crm)
 
     async def submit(self, sample: str, **changes: Any) -> str:
         """Take a sample order in; return its case id."""

@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from connectors.mailbox import list_mails
+from domain.errors import ConflictError
 from domain.order_case import Step
 from models.messages import Command, DecisionRequest, Progress, StepRequest
 from models.store import decisions
@@ -51,6 +53,41 @@ async def test_at_once_and_again(driver: Driver, step: Step) -> None:
     again = await activity(request)
     assert again.plan.step is not step
     assert await counts(driver.services.database) == after
+
+
+async def test_a_cancelled_order_is_not_written_off(driver: Driver) -> None:
+    """Cancelled when the write-off was planned already: its whole invoice is undone instead."""
+    request = await bring_to(driver, Step.WRITE_OFF)
+    await decide(driver, request.case_id, "cancel")
+
+    after = await driver.activity(Step.WRITE_OFF)(request)
+
+    assert after.plan.step is Step.CLOSE_TASKS
+    ended = await driver.until(request.case_id, Step.END)
+    assert ended.plan.status == "cancelled"
+
+
+async def test_the_invoice_of_a_cancelled_order_is_not_mailed(driver: Driver) -> None:
+    """Cancelled when the mail was planned already: the customer hears of neither document."""
+    case_id = await driver.submit("zahltag-ok")
+    request = driver.request(case_id, await driver.until(case_id, Step.SEND_EMAIL))
+    await decide(driver, case_id, "cancel")
+
+    after = await driver.activity(Step.SEND_EMAIL)(request)
+
+    assert after.plan.step is Step.CANCEL_INVOICE
+    await driver.until(case_id, Step.END)
+    assert driver.services.settings.mailbox_dir
+    assert list_mails(driver.services.settings.mailbox_dir) == []
+
+
+async def test_what_was_written_off_is_not_cancelled(driver: Driver) -> None:
+    """Its books are settled, even in the moment before the case is closed."""
+    request = await bring_to(driver, Step.WRITE_OFF)
+    await driver.activity(Step.WRITE_OFF)(request)
+
+    with pytest.raises(ConflictError, match="written_off: there is nothing left to cancel"):
+        await decide(driver, request.case_id, "cancel")
 
 
 async def test_a_decision_taken_twice_and_at_once_counts_once(driver: Driver) -> None:

@@ -120,12 +120,13 @@ async def test_workers_die_where_it_hurts_most(stack: Stack, tmp_path: Path) -> 
     """Right after an invoice was committed, right after a mail was accepted: both once, all ends."""
     hurts = ("after_commit:create_invoice:exit", "after_acceptance:send_email:exit")
     async with contextlib.AsyncExitStack() as living, shop(stack, "hurt") as crowd, all_end(crowd):
-        workers = [await living.enter_async_context(armed(stack, at, tmp_path)) for at in hurts]
+        starting = (living.enter_async_context(armed(stack, at, tmp_path)) for at in hurts)
+        workers = await asyncio.gather(*starting)
         waiting, crowd.buyings = crowd.open(60), []
         while any(worker.returncode is None for worker in workers):
             crowd.buyings.append(waiting.pop(0))
             await crowd.order(crowd.buyings[-1])
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.1)
         assert [worker.returncode for worker in workers] == [DIED, DIED]
         await asyncio.gather(*(crowd.pay(buying) for buying in crowd.buyings))
         await crowd.until(lambda b: b.closed, *crowd.buyings)

@@ -10,7 +10,6 @@ from pydantic import SecretStr
 from temporalio.client import Client
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
-from activities.failpoints import Points
 from domain.company import Company
 from models.payloads import data_converter
 from models.search_attributes import SEARCH_ATTRIBUTES
@@ -55,12 +54,6 @@ def client(temporal: WorkflowEnvironment) -> Client:
     return temporal.client
 
 
-@pytest.fixture
-def points() -> Points | None:
-    """What surrounds the activities of the house; a test may put something there."""
-    return None
-
-
 @pytest_asyncio.fixture
 async def house(
     client: Client,
@@ -68,11 +61,10 @@ async def house(
     settings: Settings,
     company: Company,
     cached_workflows: int,
-    points: Points | None,
 ) -> AsyncIterator[House]:
     """A house whose invariants are checked when the test is over."""
     async with open_house(
-        client, database, settings, company, cached_workflows=cached_workflows, points=points
+        client, database, settings, company, cached_workflows=cached_workflows
     ) as opened:
         yield opened
     await check(database, mailbox=settings.mailbox_dir)

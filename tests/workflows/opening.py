@@ -42,6 +42,7 @@ async def open_house(
     channel: str = "",
     meter: MetricMeter = MetricMeter.noop,
     points: Points | None = None,
+    sandbox: bool = True,
 ) -> AsyncIterator[House]:
     """Run everything until the block ends; another house with its queue and channel goes on."""
     assert settings.mailbox_dir
@@ -70,7 +71,12 @@ async def open_house(
         services = Services(database, CountingMailer(mailer, meter), own)
         logging.getLogger("temporalio").setLevel(logging.ERROR)
         async with make_worker(
-            client, services, cached_workflows=cached_workflows, meter=meter, points=points
+            client,
+            services,
+            cached_workflows=cached_workflows,
+            meter=meter,
+            points=points,
+            sandbox=sandbox,
         ):
             dispatcher = Dispatcher(database, client, queue)
             wake, stop = asyncio.Event(), asyncio.Event()

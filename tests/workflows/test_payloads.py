@@ -93,6 +93,7 @@ async def test_what_cannot_be_opened_names_its_key() -> None:
         ("k1:not base64!", "The key k1 .* is not 32 bytes in base64"),
         (f"{A},{OTHER_A}", "two keys of the name a-2026"),
     ],
+    ids=["no name", "empty name", "name with a space", "no base64", "no key", "name twice"],
 )
 def test_a_wrong_setting_is_refused_in_a_sentence_that_shows_no_key(text: str, says: str) -> None:
     """The settings of every process are read through this, so none starts with it."""

@@ -3,29 +3,34 @@
 Two regular and two local activities and one signal. The same rows, the same PDF and the same mails
 as the chain; one SQL statement where one will do; no plan, no facts read back, no search attribute,
 no outbox delivery, no correction, no approval, no exception, nothing an operator could look at.
-``python -m bench.floor`` is its worker.
+``python -m bench.floor`` is its worker, on the libraries' defaults; with ``FLOOR=product`` in the
+environment it runs as the product's worker does, on uvloop and without the workflow sandbox.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.client import Client
 from temporalio.common import RetryPolicy
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 with workflow.unsafe.imports_passed_through():
     from bench.floor_effects import Effects
     from bench.pool import open_pool
     from connectors.mail import SmtpMailer
     from models.settings import Settings
+    from starter.loop import run
 
 QUEUE = "floor"
 AGAIN = RetryPolicy(initial_interval=timedelta(milliseconds=100))
 ONE_TRY = timedelta(seconds=10)
+AS_THE_PRODUCT = os.environ.get("FLOOR") == "product"
 
 
 @workflow.defn(name="Floor")
@@ -73,6 +78,9 @@ async def main() -> None:
         async with Worker(
             client,
             task_queue=QUEUE,
+            workflow_runner=UnsandboxedWorkflowRunner()
+            if AS_THE_PRODUCT
+            else SandboxedWorkflowRunner(),
             workflows=[Floor],
             activities=[effects.check, effects.invoice, effects.reconcile, effects.confirm],
             max_concurrent_activities=settings.database_pool,
@@ -84,4 +92,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    (run if AS_THE_PRODUCT else asyncio.run)(main())

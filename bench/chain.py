@@ -7,7 +7,7 @@ from connectors.shops import SHOPS
 from connectors.shops.port import parse_document
 from models.settings import Settings
 from models.store.database import Database
-from starter.intake import take_webhook
+from starter.intake import read_webhook, take_order
 from starter.receipts import Entry, record
 
 CHANNEL = "bench"
@@ -25,8 +25,7 @@ class Chain:
     async def take_in(self, number: str) -> None:
         """Take an order in: one transaction, its case follows by itself."""
         body = document(number)
-        await take_webhook(
-            self._database,
+        found = read_webhook(
             SHOPS["zahltag"],
             parse_document(body),
             body,
@@ -34,6 +33,8 @@ class Chain:
             headers={"webhook-id": f"event-{number}"},
             at=now(),
         )
+        assert found
+        await take_order(self._database, *found, strict=False)
 
     async def pay(self, case_id: str, invoice_no: str) -> None:
         """Record the payment: one transaction, its signal follows by itself."""

@@ -87,23 +87,6 @@ def read_webhook(
     return _order(event), arrival
 
 
-async def take_webhook(
-    database: Database,
-    connector: ShopConnector,
-    document: JsonObject,
-    body: bytes,
-    *,
-    channel: str,
-    headers: Mapping[str, str],
-    at: datetime,
-) -> Taken:
-    """Take in what a shop sent, by itself. What is no order leaves no trace."""
-    found = read_webhook(connector, document, body, channel=channel, headers=headers, at=at)
-    if found is None:
-        return Taken("", "ignored")
-    return await take_order(database, *found, strict=False)
-
-
 async def submit(
     database: Database,
     connector: ShopConnector,

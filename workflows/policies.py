@@ -66,11 +66,7 @@ DEAL = EffectPolicy(
 FETCH = EffectPolicy(
     local=False,
     one_try=timedelta(minutes=5),
-    retry=RetryPolicy(
-        initial_interval=timedelta(seconds=2),
-        backoff_coefficient=2,
-        maximum_interval=timedelta(minutes=10),
-    ),
+    retry=MAIL.retry,
 )
 
 POLICIES: Mapping[str, EffectPolicy] = {

@@ -19,7 +19,12 @@ from models.tables import Json, _instant, _json, _key, _money, _reference
 
 
 class DunningRule(SQLModel, table=True):
-    """A dunning rule. What it says is its current version; a removed one stays for its history."""
+    """A dunning rule. What it says is its current version; a removed one stays for its history.
+
+    ``scheduled_in`` is the id of the Temporal namespace that has its Schedule, and
+    ``schedule_paused`` how we left that: a difference to what is there now was made by somebody
+    else. ``watched_from``: a slot after it without a run was missed.
+    """
 
     __tablename__: ClassVar[str] = "dunning_rule"
     __table_args__ = (
@@ -38,6 +43,9 @@ class DunningRule(SQLModel, table=True):
     created_by: str
     removed_at: datetime | None = _instant(nullable=True)
     removed_by: str = ""
+    scheduled_in: str = ""
+    schedule_paused: bool = False
+    watched_from: datetime | None = _instant(nullable=True)
 
 
 class DunningRuleVersion(SQLModel, table=True):
@@ -77,6 +85,8 @@ class DunningRun(SQLModel, table=True):
     selected_at: datetime = _instant()
     matched: int = 0
     taken: int = 0
+    handed_over: int = 0
+    finished_at: datetime | None = _instant(nullable=True)
 
 
 class DunningClaim(SQLModel, table=True):
@@ -188,6 +198,9 @@ class DunningNotice(SQLModel, table=True):
     claim_id: int | None = Field(
         default=None, sa_column=Column(BigInteger, ForeignKey("dunning_claim.id"), unique=True)
     )
+    approval_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, ForeignKey("approval.id"), unique=True)
+    )
     rule_id: int | None = _reference("dunning_rule.id", nullable=True, index=False)
     rule_version_id: int | None = _reference("dunning_rule_version.id", nullable=True, index=False)
     status: str
@@ -233,6 +246,32 @@ class DunningNoticeItem(SQLModel, table=True):
     rendered_amount: Decimal | None = _money(nullable=True)
     currency: str
     notices_before: int = 0
+
+
+class MailBounce(SQLModel, table=True):
+    """What a mail server told about a mail of ours later: it was not delivered. Append-only."""
+
+    __tablename__: ClassVar[str] = "mail_bounce"
+    __table_args__ = (
+        CheckConstraint("action in ('failed','delayed','complained')", name="action"),
+    )
+
+    id: int | None = _key()
+    event_id: str = Field(unique=True)
+    mail_id: int = _reference("outgoing_mail.id")
+    action: str
+    status: str = ""
+    told_at: datetime = _instant()
+
+
+class AccountManager(SQLModel, table=True):
+    """An account manager (Kundenbetreuer) and where mails reach them; ``debtor`` names them."""
+
+    __tablename__: ClassVar[str] = "account_manager"
+
+    name: str = Field(primary_key=True)
+    email: str
+    updated_at: datetime = _instant()
 
 
 class Debtor(SQLModel, table=True):

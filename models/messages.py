@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from domain.dunning import case as dunning
 from domain.order_case import MailKind, Plan, Step, TaskKind
 
 
@@ -125,3 +126,59 @@ class CaseStart(Message):
     order_no: str
     revision: int
     state: CaseState | None = None
+
+
+class DunningProgress(Message):
+    """What every step of a dunning case answers: where it stands, and what comes next and why."""
+
+    plan: dunning.Plan
+    wake_at: datetime | None = None
+    customer_no: str = ""
+    level: int = 0
+    amount_due: Decimal = Decimal(0)
+    currency: str = ""
+    oldest_due: date | None = None
+
+
+class DunningState(Message):
+    """What a dunning case carries into its next run (continue-as-new)."""
+
+    progress: DunningProgress | None = None
+    seen: tuple[str, ...] = ()
+
+
+class DunningStart(Message):
+    """Input of ``DunningCase``. Its facts are the customer's; nothing else is told."""
+
+    case_id: str
+    customer_no: str
+    state: DunningState | None = None
+
+
+class RuleCalled(Message):
+    """Input of ``DunningTick``: the Schedule of a rule has fired."""
+
+    rule_id: int
+
+
+class SlotStart(Message):
+    """Input of ``DunningSlot``: the local time (company's zone) at which rules are due."""
+
+    slot: datetime
+
+
+class RunStart(Message):
+    """Input of ``DunningCycle``: which rule, in which slot or (None) because somebody asked."""
+
+    rule_id: int
+    slot: datetime | None = None
+    asked_by: str = ""
+
+
+class RunReport(Message):
+    """Result of ``DunningCycle``; who was skipped and why stands in the database."""
+
+    run_id: int
+    matched: int
+    handed_over: int
+    repeated: bool = False

@@ -175,6 +175,12 @@ class CaseFile(SQLModel, table=True):
     __tablename__: ClassVar[str] = "case_file"
     __table_args__ = (
         Index("case_file_open", "status", postgresql_where=text("closed_at is null")),
+        Index(
+            "case_file_dunning",
+            "customer_id",
+            unique=True,
+            postgresql_where=text("kind = 'dunning'"),
+        ),
     )
 
     id: str = Field(primary_key=True)

@@ -83,7 +83,8 @@ class Standing:
     did not arrive. ``held_by`` says why the customer must not hear from us now, until the day
     ``held_until`` or without an end. ``money`` are payments nobody has assigned that may be this
     customer's, ``money_asked`` those with a task. ``day_taken``: a dunning step went out today
-    already. ``forecast`` says what the rules will do next, on ``forecast_on``.
+    already. ``forecast`` says what the rules will do next, on ``forecast_on``. ``ladder`` is the
+    last one, ended or not.
     """
 
     customer_no: str

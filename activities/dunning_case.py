@@ -19,6 +19,7 @@ from domain.dunning.case import Step
 from models.codec import Json
 from models.messages import DecisionRequest, DunningProgress, StepRequest
 from models.store import company, customers, history, tasks
+from models.store.decisions import Decision
 from models.store.dunning import bounces, cases, decisions, ladders, notices, proposing
 from models.store.dunning.proposing import Wish
 from models.store.dunning.telling import customer_no_of
@@ -98,7 +99,7 @@ class DunningCaseActivities:
         async with self.services.database.transaction() as session:
 
             async def store() -> Json:
-                decision = decisions.Decision(
+                decision = Decision(
                     name=request.name,
                     by=f"{command.by} via Temporal",
                     reason=command.reason,

@@ -109,6 +109,17 @@ async def pending_of(session: AsyncSession, case_id: str) -> Approval | None:
     return (await session.exec(query)).first()
 
 
+async def pending_of_rule(session: AsyncSession, rule: str) -> list[Approval]:
+    """Return what a rule has asked for and nobody has decided, locked."""
+    query = (
+        select(Approval)
+        .where(Approval.rule == rule, Approval.status == "pending")
+        .order_by(col(Approval.id))
+        .with_for_update()
+    )
+    return list(await session.exec(query))
+
+
 async def withdraw_all(session: AsyncSession, case_id: str, at: datetime, reason: str) -> None:
     """Take back what a case still asks for, because it will not happen."""
     await session.exec(

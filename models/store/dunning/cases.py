@@ -27,6 +27,8 @@ _FACTS = Statement(rf"""
 select c.id as customer_id, c.customer_no, y.*, f.closed_at is not null as closed,
        k.id as ladder, case when k.ended_at is null then coalesce(k.level, 0) else 0 end as level,
        items.*, claims.*, bounces.*, notice.*, promise.*, blocked.*, failed.*,
+       (select max(n.id) from dunning_notice n
+        where n.customer_id = c.id and n.status = 'unknown') as unknown,
        exists (select from dunning_claim x where x.customer_id = c.id and x.day = :today
                and x.lane = 'step' and x.id is distinct from notice.claim_id) as day_taken
 from customer c
@@ -192,6 +194,7 @@ def _standing(row: Row, zone: ZoneInfo) -> Standing:
         claims=tuple(row["claims"]),
         bounced=tuple(row["bounced"]),
         notice=_notice(row, zone) if row["notice_id"] is not None else None,
+        unknown=row["unknown"],
         held_by=held_by,
         held_until=held_until,
         day_taken=row["day_taken"],

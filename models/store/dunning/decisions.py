@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -10,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.errors import ConflictError, ForbiddenError, RefusedError
 from models.dunning_tables import DunningBlock
 from models.store import approvals, customers, history, tasks
+from models.store.decisions import Decision
 from models.store.dunning import cases, notices
 from models.store.dunning.telling import customer_no_of
 from models.tables import Approval
@@ -18,21 +18,11 @@ NOT_AGAIN = timedelta(days=14)
 LONGEST_REST = timedelta(days=366)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a person decided; ``fields`` may hold ``not_before`` of a rejection."""
-
-    name: str
-    by: str
-    reason: str = ""
-    fields: dict[str, str] = field(default_factory=dict)
-    via_temporal: bool = False
-
-
 async def store(session: AsyncSession, case_id: str, decision: Decision, at: datetime) -> bool:
     """Store a decision. RefusedError in plain words if the case's state does not allow it.
 
-    The same decision again changes nothing; return whether this one changed anything.
+    ``fields`` of a rejection may hold ``not_before``. The same decision again changes nothing;
+    return whether this one changed anything.
     """
     if decision.name == "retry":
         if await tasks.resolve_step_failure(session, case_id, by=decision.by, at=at) is None:

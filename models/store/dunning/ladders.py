@@ -7,16 +7,11 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.store import history
+from models.store.dunning import opening
 from models.store.sql import Statement
 
 _CURRENT = Statement("""
 select id from dunning_case where customer_id = :customer_id and ended_at is null
-""")
-_BEGIN = Statement("""
-insert into dunning_case (customer_id, level, notices_count, calls_count, carried_level,
-    carried_notices, started_at)
-values (:customer_id, 0, 0, 0, 0, 0, :at)
-on conflict (customer_id) where ended_at is null do nothing returning id
 """)
 _END = Statement("""
 update dunning_case set ended_at = greatest(:at, started_at)
@@ -36,8 +31,9 @@ async def current(session: AsyncSession, customer_id: int, at: datetime) -> int:
     """Return the id of the customer's current ladder; begin one where there is none."""
     found: int | None = await _CURRENT.value(session, customer_id=customer_id)
     if found is None:
-        found = await _BEGIN.value(session, customer_id=customer_id, at=at)
-    return found or await current(session, customer_id, at)
+        await opening.open_cases(session, [customer_id], at)
+        found = await _CURRENT.value(session, customer_id=customer_id)
+    return found or 0
 
 
 async def end(

@@ -5,7 +5,6 @@ The caller holds the customer's lock. Level and counters rise when a notice was 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,7 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.errors import NotFoundError
 from models.dunning_tables import DunningNotice, DunningNoticeItem
 from models.store import approvals, history
-from models.store.sql import Row, Statement
+from models.store.sql import Statement
 from models.tables import Approval
 
 _DUE = Statement("""
@@ -31,15 +30,6 @@ where o.customer_id = :customer_id and o.open_amount > 0 and o.due_date < :today
   and not exists (select from dunning_block b where b.invoice_id = o.invoice_id
     and b.lifted_at is null and b.since <= :today and (b.until is null or b.until >= :today))
 order by o.due_date, o.invoice_id
-""")
-_RAISE = Statement("""
-update dunning_case set level = level + 1, notices_count = notices_count + 1,
-  last_notice_on = :on
-where id = :ladder and ended_at is null
-""")
-_TAKE_DAY = Statement("""
-insert into dunning_claim (customer_id, day, lane, matched)
-values (:customer_id, :day, 'step', '{}') on conflict (customer_id, day, lane) do nothing
 """)
 
 
@@ -130,16 +120,7 @@ async def propose(session: AsyncSession, proposal: Proposal, key: str, at: datet
     session.add(notice)
     await session.flush()
     for item in proposal.items:
-        session.add(
-            DunningNoticeItem(
-                notice_id=notice.id or 0,
-                invoice_id=item.invoice_id,
-                due_date=item.due_date,
-                proposed_amount=item.open_amount,
-                currency=item.currency,
-                notices_before=item.notices_before,
-            )
-        )
+        session.add(listed(notice, item))
     said = f"Notice {notice.id} (level {notice.level}, {notice.amount:.2f} {notice.currency})"
     whose = f"by the rule {proposal.rule!r}" if proposal.rule else f"by {proposal.proposed_by}"
     text = f"{said} proposed {whose}: {proposal.why}"
@@ -148,6 +129,21 @@ async def propose(session: AsyncSession, proposal: Proposal, key: str, at: datet
         notice.status, notice.decided_at = "approved", at
     await session.flush()
     return notice.id or 0
+
+
+def listed(
+    notice: DunningNotice, item: DueItem, rendered: Decimal | None = None
+) -> DunningNoticeItem:
+    """Return the row that says what a notice says of an invoice."""
+    return DunningNoticeItem(
+        notice_id=notice.id or 0,
+        invoice_id=item.invoice_id,
+        due_date=item.due_date,
+        proposed_amount=item.open_amount,
+        rendered_amount=rendered,
+        currency=item.currency,
+        notices_before=item.notices_before,
+    )
 
 
 async def drop(
@@ -213,77 +209,3 @@ async def get(session: AsyncSession, notice_id: int) -> DunningNotice:
     if notice is None:
         raise NotFoundError(f"There is no notice {notice_id}; `zahltag notice list` shows them.")
     return notice
-
-
-async def intend(
-    session: AsyncSession,
-    notice: DunningNotice,
-    items: Sequence[DueItem],
-    *,
-    amount: Decimal,
-    document_id: int,
-    on: date,
-) -> None:
-    """Note what goes out now. With this the customer's day is taken (X6)."""
-    notice.rendered_amount, notice.document_id = amount, document_id
-    by_invoice = {item.invoice_id: item for item in items}
-    query = select(DunningNoticeItem).where(DunningNoticeItem.notice_id == notice.id)
-    for row in await session.exec(query):
-        item = by_invoice.get(row.invoice_id)
-        row.rendered_amount = min(item.open_amount, row.proposed_amount) if item else Decimal(0)
-    await session.flush()
-    await _TAKE_DAY.run(session, customer_id=notice.customer_id, day=on)
-
-
-async def sent(
-    session: AsyncSession, case_id: str, notice: DunningNotice, *, on: date, at: datetime
-) -> None:
-    """Note that a notice went out; only now level and counters rise, if it counts (X2, L14)."""
-    notice.status, notice.sent_at = "sent", at
-    await session.flush()
-    if notice.raises_level:
-        await _RAISE.run(session, ladder=notice.dunning_case_id, on=on)
-    way = "mail" if notice.channel == "email" else "letter"
-    said = (
-        f"Notice {notice.id} (level {notice.level}, {notice.rendered_amount:.2f}"
-        f" {notice.currency}) was sent by {way}"
-    )
-    history.note(session, case_id, at, "notice_sent", said, notice=notice.id)
-
-
-async def list_all(session: AsyncSession, customer_no: str | None = None) -> list[Row]:
-    """Return all notices, or those to one customer, oldest first."""
-    return await _LIST.rows(session, customer_no=customer_no, id=None)
-
-
-async def show(session: AsyncSession, notice_id: int) -> Row:
-    """Return a notice as it is listed; NotFoundError if there is none."""
-    rows = await _LIST.rows(session, customer_no=None, id=notice_id)
-    if not rows:
-        raise NotFoundError(f"There is no notice {notice_id}; `zahltag notice list` shows them.")
-    return rows[0]
-
-
-async def items_of(session: AsyncSession, notice_id: int) -> list[Row]:
-    """Return the invoices of a notice."""
-    return await _ITEMS.rows(session, id=notice_id)
-
-
-_LIST = Statement("""
-select n.*, c.customer_no, coalesce(r.name, '') as rule, v.version as rule_version,
-       d.filename as document, m.state as mail_state
-from dunning_notice n join customer c on c.id = n.customer_id
-left join dunning_rule r on r.id = n.rule_id
-left join dunning_rule_version v on v.id = n.rule_version_id
-left join document d on d.id = n.document_id
-left join outgoing_mail m on m.id = n.mail_id
-where (cast(:customer_no as text) is null or c.customer_no = :customer_no)
-  and (cast(:id as bigint) is null or n.id = :id)
-order by n.id
-""")
-_ITEMS = Statement("""
-select o.invoice_no, x.due_date, x.proposed_amount, x.rendered_amount, x.currency,
-       x.notices_before
-from dunning_notice_item x join open_item o on o.invoice_id = x.invoice_id
-where x.notice_id = :id order by x.due_date, x.invoice_id
-""")

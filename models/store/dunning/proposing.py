@@ -18,7 +18,7 @@ from domain.dunning.actions import TRAITS, Action
 from domain.dunning.ladder import template_of
 from models.dunning_tables import DunningNotice
 from models.store import company
-from models.store.dunning import cases, ladders, notices
+from models.store.dunning import cases, ladders, notice_lists, notices
 from models.store.dunning.claims import Claim
 from models.store.dunning.notices import DueItem, Proposal
 from models.store.sql import Statement
@@ -85,7 +85,7 @@ async def again(session: AsyncSession, old: DunningNotice, why: str) -> Wish:
     """Return the wish of a notice that was dropped to be proposed anew; its claim moves over."""
     claim_id, old.claim_id = old.claim_id, None
     await session.flush()
-    listed = await notices.show(session, old.id or 0)
+    listed = await notice_lists.show(session, old.id or 0)
     of_level = template_of(old.level) if old.raises_level else None
     return Wish(
         why=why,

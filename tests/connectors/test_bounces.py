@@ -336,7 +336,8 @@ def test_the_server_s_words_are_bounded() -> None:
 
 def test_no_control_characters_reach_the_database() -> None:
     """Neither NUL nor half a surrogate pair can be stored."""
-    found = read_report(OWN, OWN_EVENT | {"reason": "a\x00b\ud800c\x1b[31m"})
+    said = {"message": "a\x00b\ud800c\x1b[31m"}
+    found = read_report(MAILGUN, mailgun(**{"delivery-status": said}))
 
     assert found
     assert found.diagnostic == "a b c [31m"
@@ -460,6 +461,7 @@ def test_the_other_events(
         (OWN, {}),
         (OWN, OWN_EVENT | {"event": "burnt"}),
         (OWN, OWN_EVENT | {"more": 1}),
+        (OWN, OWN_EVENT | {"reason": "a\x00"}),
         (OWN, OWN_EVENT | {"message_id": "none"}),
         (MAILGUN, {"event-data": []}),
         (MAILGUN, {"event-data": {"event": 1.5}}),

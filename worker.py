@@ -17,6 +17,8 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from activities.case import CaseActivities
 from activities.customer import CustomerActivities
 from activities.deals import DealActivities
+from activities.dunning_case import DunningCaseActivities
+from activities.dunning_notice import NoticeActivities
 from activities.email import EmailActivities
 from activities.failpoints import Points, armed, reach
 from activities.fetch import FetchActivities
@@ -26,9 +28,10 @@ from activities.payments import PaymentActivities
 from activities.pulse import EVERY, Pulse
 from activities.services import PlainErrors, Services
 from activities.tasks import TaskActivities
+from connectors.letter_spool import LetterSpool
 from connectors.mail import SmtpMailer
 from domain.errors import RefusedError
-from models.messages import Progress
+from models.messages import DunningProgress, Progress
 from models.settings import Settings
 from models.store.database import Database
 from starter.logs import configure_logs
@@ -36,6 +39,7 @@ from starter.loop import run
 from starter.metrics import meter_of, runtime_of
 from starter.stack.heartbeat import beat
 from starter.temporal import connect
+from workflows.dunning_case import DunningCase
 from workflows.fetch_order import FetchOrder
 from workflows.order_to_cash import OrderToCash
 
@@ -62,6 +66,26 @@ def activities_of(services: Services) -> list[Callable[..., Awaitable[Progress]]
         case.close_tasks,
         case.close_case,
         DealActivities(services).update_deal,
+    ]
+
+
+def dunning_activities_of(
+    services: Services,
+) -> list[Callable[..., Awaitable[DunningProgress]]]:
+    """Return every activity of a dunning case."""
+    case = DunningCaseActivities(services)
+    return [
+        case.look_at_dunning,
+        case.answer_claim,
+        case.answer_bounce,
+        case.renew_notice,
+        case.drop_notice,
+        case.escalate_approval,
+        case.ask_about_money,
+        case.end_dunning,
+        case.report_dunning_failure,
+        case.take_dunning_decision,
+        NoticeActivities(services).send_notice,
     ]
 
 
@@ -95,8 +119,12 @@ def make_worker(
         task_queue=services.settings.task_queue,
         max_cached_workflows=cached_workflows,
         workflow_runner=runner,
-        workflows=[OrderToCash, FetchOrder],
-        activities=[*activities_of(services), FetchActivities(services).fetch_order],
+        workflows=[OrderToCash, FetchOrder, DunningCase],
+        activities=[
+            *activities_of(services),
+            *dunning_activities_of(services),
+            FetchActivities(services).fetch_order,
+        ],
         interceptors=[CountEffects(meter), *interceptors_of(services, points)],
         max_heartbeat_throttle_interval=EVERY,
         # An activity holds one database connection at a time: together they never wait for one.
@@ -117,7 +145,8 @@ async def main() -> None:
     meter = meter_of(runtime)
     database, mailer = Database.connect(settings), SmtpMailer(settings)
     client = await connect(settings, runtime)
-    services = Services(database, CountingMailer(mailer, meter), settings)
+    letters = LetterSpool(settings.letter_spool_dir)
+    services = Services(database, CountingMailer(mailer, meter), settings, letters)
     points = armed(os.environ, settings, [a.__name__ for a in activities_of(services)])
     async with make_worker(client, services, sandbox=False, meter=meter, points=points):
         alive = (

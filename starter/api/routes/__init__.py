@@ -15,6 +15,7 @@ from starter.api.routes import (
     invoices,
     ledger,
     mails,
+    notices,
     orders,
     payments,
     routing,
@@ -42,6 +43,7 @@ ROUTERS = tuple(
         routing,
         imports,
         rules,
+        notices,
     )
 )
 

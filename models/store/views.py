@@ -77,8 +77,9 @@ async def cases(session: AsyncSession, status: str | None) -> Sequence[RowMappin
 async def customers(
     session: AsyncSession, today: date, customer_no: str | None = None
 ) -> Sequence[RowMapping]:
-    """Return all customers (or one): what they owe per currency, their oldest open case of another
-    kind than dunning, and their dunning case if it is open.
+    """Return all customers (or one): what they owe per currency, and what their open cases say.
+
+    That is the oldest of another kind than dunning, and the dunning case.
     """
     values = {"today": today, "number": customer_no}
     return (await session.execute(_CUSTOMERS, values)).mappings().all()

@@ -11,11 +11,13 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from domain.calendar import local_date
+from domain.dunning.case import WaitingFor
 from domain.dunning.filters import LONGEST
 from domain.errors import NotFoundError, RefusedError
 from domain.money import parse_decimal
 from models.store import company, customers, history, views
-from models.store.dunning import debtors
+from models.store.dunning import accounts, debtors
+from models.store.dunning.accounts import Outlook
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Input, Line, Name
 from starter.api.services import Json, Services, Uses, now
@@ -93,16 +95,24 @@ def _changes(body: Change) -> dict[str, Any]:
 async def _read(services: Services, customer_no: str | None = None) -> list[Json]:
     async with services.database.transaction() as session:
         firm = await company.get(session)
-        today = local_date(now(), firm.time_zone)
+        at = now()
+        today = local_date(at, firm.time_zone)
         rows = await views.customers(session, today, customer_no)
         standings = await debtors.standings(session, today, customer_no)
-    return [_customer(row, standings[row["id"]], firm.currency) for row in rows]
+        wanted = None if customer_no is None else [row["id"] for row in rows]
+        outlooks = await accounts.outlooks(session, at, wanted)
+    return [
+        _customer(row, standings[row["id"]], outlooks.get(row["id"]), firm.currency) for row in rows
+    ]
 
 
-def _customer(row: Mapping[Any, Any], standing: Mapping[Any, Any], currency: str) -> Json:
+def _customer(
+    row: Mapping[Any, Any], standing: Mapping[Any, Any], outlook: Outlook | None, currency: str
+) -> Json:
     debts = {code: money(Decimal(sum_), code) for code, sum_ in row["debts"].items()}
     late = {code: money(Decimal(sum_), code) for code, sum_ in row["overdue"].items()}
     nothing = money(Decimal(0), currency)
+    next_step, why = _next(row, outlook)
     return {
         "id": row["id"],
         "customer_no": row["customer_no"],
@@ -131,9 +141,24 @@ def _customer(row: Mapping[Any, Any], standing: Mapping[Any, Any], currency: str
             for number, name in enumerate(debtors.CUSTOM, start=1)
             if standing[name]
         },
-        "next_step": row["next_step"] or "nothing",
-        "why": row["why"] or "no case is open",
+        "next_step": next_step,
+        "why": why,
     }
+
+
+def _next(row: Mapping[Any, Any], outlook: Outlook | None) -> tuple[str, str]:
+    """Return what comes next and why: of a dunning case under way, of the rules, of an order.
+
+    A dunning case that waits for a rule gives way to what the rules say now. Who is not overdue is
+    an order's business until a rule will take them.
+    """
+    if row["dunning_step"] and row["dunning_waits_for"] != WaitingFor.RULE:
+        return row["dunning_step"], row["dunning_why"]
+    if outlook and (outlook.on or (row["oldest_overdue_days"] and outlook.rules_run)):
+        return outlook.next_step, outlook.why
+    if row["next_step"]:
+        return row["next_step"], row["why"]
+    return (outlook.next_step, outlook.why) if outlook else ("nothing", "no case is open")
 
 
 def _promise(standing: Mapping[Any, Any]) -> Json | None:

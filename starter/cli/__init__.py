@@ -40,6 +40,10 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "routing": ("routing",),
     "imports": ("import",),
     "rule": ("rule",),
+    "agreement": ("promise", "instalments"),
+    "block": ("dispute", "block"),
+    "call": ("call",),
+    "account_manager": ("account-manager",),
 }
 GLOBAL_OPTIONS = ("--data-dir", "--as")
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from starter.api.routes import (
+    account_managers,
+    agreements,
     approvals,
+    blocks,
+    calls,
     cases,
     channels,
     codec,
@@ -42,6 +46,10 @@ ROUTERS = tuple(
         routing,
         imports,
         rules,
+        agreements,
+        blocks,
+        calls,
+        account_managers,
     )
 )
 

@@ -41,6 +41,10 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "imports": ("import",),
     "rule": ("rule",),
     "notice": ("notice",),
+    "agreement": ("promise", "instalments"),
+    "block": ("dispute", "block"),
+    "call": ("call",),
+    "account_manager": ("account-manager",),
 }
 GLOBAL_OPTIONS = ("--data-dir", "--as")
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from starter.api.routes import (
+    account_managers,
+    agreements,
     approvals,
+    blocks,
+    calls,
     cases,
     channels,
     codec,
@@ -44,6 +48,10 @@ ROUTERS = tuple(
         imports,
         rules,
         notices,
+        agreements,
+        blocks,
+        calls,
+        account_managers,
     )
 )
 

@@ -67,6 +67,14 @@ async def get(session: AsyncSession, name: str) -> StoredRule:
     return _stored(row)
 
 
+async def by_id(session: AsyncSession, rule_id: int) -> StoredRule:
+    """Return a rule that is there; NotFoundError if it is not, or was removed."""
+    row = await session.get(DunningRule, rule_id)
+    if row is None or row.removed_at is not None:
+        raise NotFoundError(f"There is no rule {rule_id} any more.")
+    return await get(session, row.name)
+
+
 async def ever_had_one(session: AsyncSession) -> bool:
     """Tell whether there is or was any rule: a removed sample does not come back."""
     return (await session.exec(select(DunningRule.id).limit(1))).first() is not None
@@ -99,6 +107,8 @@ async def add(
         name=rule.name,
         priority=rule.priority or (last or 0) + 1,
         paused=paused,
+        schedule_paused=paused,
+        watched_from=at,
         created_at=at,
         created_by=by,
     )
@@ -125,6 +135,7 @@ async def edit(session: AsyncSession, rule: Rule, *, start: date, at: datetime, 
     row = await _lock(session, rule.name)
     row.version += 1
     row.priority = rule.priority or row.priority
+    row.watched_from = at
     await _say(session, row, rule, start, at, by)
     note(session, row.id or 0, at, "rule_changed", f"Version {row.version}", by)
     return True
@@ -133,11 +144,16 @@ async def edit(session: AsyncSession, rule: Rule, *, start: date, at: datetime, 
 async def set_paused(
     session: AsyncSession, name: str, *, paused: bool, at: datetime, by: str
 ) -> bool:
-    """Pause or resume a rule (J5); False if it is so already. Run now works meanwhile."""
+    """Pause or resume a rule (J5); False if it is so already. Run now works meanwhile.
+
+    That its Schedule is paused is written before it is done, that it runs again after: so a pause
+    that we did not write was made by somebody else (X19).
+    """
     row = await _lock(session, name)
     if row.paused == paused:
         return False
-    row.paused = paused
+    row.paused, row.watched_from = paused, at
+    row.schedule_paused = paused or row.schedule_paused
     event, said = ("rule_paused", "Paused") if paused else ("rule_resumed", "Resumed")
     note(session, row.id or 0, at, event, said, by)
     return True

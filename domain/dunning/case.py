@@ -80,10 +80,11 @@ class Standing:
 
     ``overdue`` is what may be dunned, ``late`` whether anything at all is overdue, disputed or
     blocked too. ``claims`` are claims of runs without an answer, ``bounced`` mails of notices that
-    did not arrive. ``held_by`` says why the customer must not hear from us now, until the day
-    ``held_until`` or without an end. ``money`` are payments nobody has assigned that may be this
-    customer's, ``money_asked`` those with a task. ``day_taken``: a dunning step went out today
-    already. ``forecast`` says what the rules will do next, on ``forecast_on``.
+    did not arrive, ``unknown`` a notice of which nobody can say whether it went out. ``held_by``
+    says why the customer must not hear from us now, until the day ``held_until`` or without an end.
+    ``money`` are payments nobody has assigned that may be this customer's, ``money_asked`` those
+    with a task. ``day_taken``: a dunning step went out today already. ``forecast`` says what the
+    rules will do next, on ``forecast_on``. ``ladder`` is the last one, ended or not.
     """
 
     customer_no: str
@@ -95,6 +96,7 @@ class Standing:
     claims: tuple[int, ...] = ()
     bounced: tuple[int, ...] = ()
     notice: PendingNotice | None = None
+    unknown: int | None = None
     held_by: str = ""
     held_until: date | None = None
     money: tuple[int, ...] = ()
@@ -185,6 +187,15 @@ def _answer(case: Standing) -> Plan | None:
 def _notice(case: Standing, today: date) -> Plan | None:
     """Move the notice that is under way: drop it, propose it anew, wait for its yes, send it."""
     notice = case.notice
+    if case.unknown is not None:
+        return Plan(
+            Step.WAIT,
+            Status.ON_HOLD,
+            "go on when a person has said whether the last notice went out",
+            f"the mail server broke off while it took notice {case.unknown}: it may have gone out,"
+            " and it is never sent twice on a guess",
+            attention=True,
+        )
     if notice is None:
         return None
     cause = f"notice-{notice.id}"

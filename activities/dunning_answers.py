@@ -1,0 +1,88 @@
+"""How a dunning case answers the claim of a rule's run: a notice is proposed, or a task created."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from domain.calendar import local_date
+from domain.dunning.actions import TRAITS, Action
+from models.codec import Json
+from models.messages import StepRequest
+from models.store import company, history, tasks
+from models.store.dunning import cases, claims, notices, proposing
+from models.store.dunning.claims import Claim
+from models.tables import Customer
+
+CALL = "dunning_call"
+LAWYER = "lawyer_handover"
+_TEAMS = {CALL: "customer care", LAWYER: "accounting"}
+_TITLES = {CALL: "Call customer {no}", LAWYER: "Hand customer {no} over to the lawyer"}
+
+
+async def answer(session: AsyncSession, customer: Customer, request: StepRequest) -> Json:
+    """Do what the rule says if it still may be done; else say why not. Either is the answer."""
+    claim = await claims.get(session, int(request.cause.removeprefix("claim-")))
+    reason = await _why_not(session, customer, claim, request)
+    if not reason and not await _do(session, customer, claim, request):
+        reason = "nothing is due that it could be about"
+    if reason:
+        said = f"Not done what the rule {claim.rule.name!r} says: {reason}"
+        history.note(session, request.case_id, request.at, "claim_dropped", said, claim=claim.id)
+    return {"done": not reason, "reason": reason}
+
+
+async def _why_not(
+    session: AsyncSession, customer: Customer, claim: Claim, request: StepRequest
+) -> str:
+    """Return why the claim does not hold any more; empty if it does.
+
+    Between the run and its answer a payment may have come, or a day may have passed.
+    """
+    zone = await cases.zone_of(session)
+    today = request.at.astimezone(zone).date()
+    if claim.day != today:
+        return f"its day, {claim.day}, is over; the next run looks at the customer again"
+    traits = TRAITS[claim.rule.action]
+    found = await cases.standing(session, request.case_id, customer.customer_no, today, zone)
+    reminds = claim.rule.action is Action.INSTALMENT_REMINDER
+    if found.held_by and not (reminds and found.held_until):
+        return found.held_by
+    if traits.takes_day and await notices.pending_of(session, customer.id or 0):
+        return "another notice to this customer is under way"
+    if not reminds and found.oldest_due is None:
+        return "nothing is overdue any more"
+    return ""
+
+
+async def _do(
+    session: AsyncSession, customer: Customer, claim: Claim, request: StepRequest
+) -> bool:
+    if TRAITS[claim.rule.action].sends:
+        wish = proposing.of_claim(claim)
+        key = f"{request.key}:approval"
+        made = await proposing.propose(
+            session, customer, wish, case_id=request.case_id, key=key, at=request.at
+        )
+        return made is not None
+    kind = CALL if claim.rule.action is Action.CALL_TASK else LAWYER
+    firm = await company.get(session)
+    today = local_date(request.at, firm.time_zone)
+    await tasks.create(
+        session,
+        key=request.key,
+        kind=kind,
+        title=claim.rule.title or _TITLES[kind].format(no=customer.customer_no),
+        description=claim.rule.description or f"The rule {claim.rule.name!r} asks for it.",
+        assignee=tasks.assignee(firm, _TEAMS[kind]),
+        due=today + timedelta(days=1),
+        case_id=request.case_id,
+        at=request.at,
+        context={
+            "customer_no": customer.customer_no,
+            "rule": claim.rule.name,
+            "why": claim.why,
+        },
+    )
+    return True

@@ -83,6 +83,7 @@ class RunRequest(Message):
     run_id: int
     key: str
     at: datetime
+    cancelled: bool = False
 
 
 class Groups(Message):
@@ -92,18 +93,27 @@ class Groups(Message):
 
 
 class ManagerMailRequest(Message):
-    """Activity input: the mail of a run to one account manager; ``key`` is its business key."""
+    """Activity input: the mail of a run (``key``) to the account manager of that number."""
 
     key: str
     run_id: int
     number: int
     at: datetime
 
+    @property
+    def mail_key(self) -> str:
+        """The business key of the mail: one per account manager and run (X15)."""
+        return f"{self.key}:tell_manager:run-{self.run_id}-manager-{self.number}"
+
 
 class RunFailure(Message):
-    """Activity input: a run, or a mail of it, did not succeed. ``name`` is the workflow's id."""
+    """Activity input: a run did not succeed, or (``mail``) one of its mails. ``name`` is its key.
+
+    ``reason`` is in words.
+    """
 
     rule_id: int
     name: str
     reason: str
     at: datetime
+    mail: bool = False

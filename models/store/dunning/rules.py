@@ -45,6 +45,7 @@ class StoredRule:
     start_date: date
     digest: str
     rule: Rule
+    created_at: datetime
     last_run: datetime | None
 
     @property
@@ -69,10 +70,18 @@ async def get(session: AsyncSession, name: str) -> StoredRule:
 
 async def by_id(session: AsyncSession, rule_id: int) -> StoredRule:
     """Return a rule that is there; NotFoundError if it is not, or was removed."""
-    row = await session.get(DunningRule, rule_id)
-    if row is None or row.removed_at is not None:
+    row = await any_by_id(session, rule_id)
+    if row.removed_at is not None:
         raise NotFoundError(f"There is no rule {rule_id} any more.")
     return await get(session, row.name)
+
+
+async def any_by_id(session: AsyncSession, rule_id: int) -> DunningRule:
+    """Return a rule's row, also of one that was removed; NotFoundError if it never was."""
+    row = await session.get(DunningRule, rule_id)
+    if row is None:
+        raise NotFoundError(f"There is no rule {rule_id}.")
+    return row
 
 
 async def ever_had_one(session: AsyncSession) -> bool:
@@ -245,5 +254,6 @@ def _stored(row: RowMapping) -> StoredRule:
         start_date=row["start_date"],
         digest=row["digest"],
         rule=read_rule(row["content"]),
+        created_at=row["created_at"],
         last_run=row["last_run"],
     )

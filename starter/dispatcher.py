@@ -37,6 +37,7 @@ from starter.fetches import restart_lost, start_fetch
 from starter.logs import configure_logs
 from starter.loop import run
 from starter.metrics import DatabaseGauges, meter_of, runtime_of
+from starter.schedules import keep_schedules
 from starter.stack.heartbeat import beat
 from starter.temporal import connect, start_case
 
@@ -166,7 +167,10 @@ class Dispatcher:
             await self._start(orders[case_id], again=True)
 
     async def run(self, wake: asyncio.Event, stop: asyncio.Event) -> None:
-        """Deliver whenever something is written or due, and sweep every minute, until stopped."""
+        """Deliver whenever something is written or due, until stopped.
+
+        Every minute it sweeps, and keeps the Schedules of the rules as they should be.
+        """
         swept = float("-inf")
         loop = asyncio.get_running_loop()
         while not stop.is_set():
@@ -175,6 +179,7 @@ class Dispatcher:
                 if await self.deliver_due() == BATCH:
                     continue
                 if loop.time() - swept >= SWEEP_SECONDS:
+                    await keep_schedules(self.client, self.database, self.task_queue, self.clock())
                     await self.sweep()
                     swept = loop.time()
             except Exception as error:  # noqa: BLE001 - it must outlive every outage

@@ -18,7 +18,7 @@ from temporalio.exceptions import (
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
-    from models.messages import DecisionRequest, Progress, StepRequest
+    from models.messages import DecisionRequest, Message, Progress, StepRequest
     from workflows.policies import LOCAL_DEADLINE, LOCAL_TRIES, POLICIES, SILENCE
 
 P = TypeVar("P")
@@ -41,10 +41,8 @@ async def run_effect(name: str, request: StepRequest | DecisionRequest, summary:
     return await effect_of(Progress, name, request, summary)
 
 
-async def effect_of(
-    answer: type[P], name: str, request: StepRequest | DecisionRequest, summary: str
-) -> P:
-    """Bring the effect about and return where the case stands afterwards, or EffectFailedError."""
+async def effect_of(answer: type[P], name: str, request: Message, summary: str) -> P:
+    """Bring the effect about and return what comes of it, or EffectFailedError."""
     policy = POLICIES[name]
     if policy.local:
         try:
@@ -74,9 +72,7 @@ async def effect_of(
     return progress
 
 
-async def _run_local(
-    answer: type[P], name: str, request: StepRequest | DecisionRequest, summary: str
-) -> P:
+async def _run_local(answer: type[P], name: str, request: Message, summary: str) -> P:
     progress: P = await workflow.execute_local_activity(
         name,
         request,

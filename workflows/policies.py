@@ -78,6 +78,13 @@ NOTICE = EffectPolicy(
     give_up_after=timedelta(hours=1),
 )
 
+# The steps of a rule's run work on all customers, or on a page of them.
+RUN = EffectPolicy(
+    local=False,
+    one_try=timedelta(minutes=5),
+    retry=DATABASE.retry,
+)
+
 POLICIES: Mapping[str, EffectPolicy] = {
     Step.VALIDATE_CUSTOMER: DATABASE,
     Step.CREATE_INVOICE: DOCUMENT,
@@ -105,6 +112,15 @@ POLICIES: Mapping[str, EffectPolicy] = {
     dunning.Step.END_DUNNING: DATABASE,
     "report_dunning_failure": DATABASE,
     "take_dunning_decision": DATABASE,
+    "call_rule": RUN,
+    "due_rules": DATABASE,
+    "select_customers": RUN,
+    "hand_over": RUN,
+    "mark_customers": RUN,
+    "group_managers": RUN,
+    "tell_manager": MAIL,
+    "finish_run": DATABASE,
+    "report_run_failure": DATABASE,
 }
 
 # A worker that has not beaten for this long is dead (``activities.pulse``): the effect is tried

@@ -20,6 +20,7 @@ from starter.api.auth import Admin
 from starter.api.inputs import Input, Name
 from starter.api.services import Json, Services, Uses, now
 from starter.api.shapes import money
+from starter.schedules import follow
 
 router = APIRouter(prefix="/api/rules")
 
@@ -45,14 +46,18 @@ async def list_rules(services: Uses, _: Admin) -> list[Json]:
 async def add_rule(document: Document, services: Uses, user: Admin) -> Json:
     """Add a rule; exactly the same again is known."""
     async with services.database.transaction() as session:
-        return await rules.add(session, document, at=now(), by=user.name)
+        done = await rules.add(session, document, at=now(), by=user.name)
+    await follow(services)
+    return done
 
 
 @router.put("")
 async def edit_rule(document: Document, services: Uses, user: Admin) -> Json:
     """Change the rule of that name; what was proposed before keeps its version."""
     async with services.database.transaction() as session:
-        return await rules.edit(session, document, at=now(), by=user.name)
+        done = await rules.edit(session, document, at=now(), by=user.name)
+    await follow(services)
+    return done
 
 
 @router.post("/order")
@@ -111,12 +116,14 @@ async def remove_rule(name: Name, services: Uses, user: Admin) -> Json:
     """Remove a rule; its history stays."""
     async with services.database.transaction() as session:
         await store.remove(session, name, at=now(), by=user.name)
+    await follow(services)
     return {"name": name, "known": False}
 
 
 async def _set_paused(services: Services, name: str, *, paused: bool, by: str) -> Json:
     async with services.database.transaction() as session:
         changed = await store.set_paused(session, name, paused=paused, at=now(), by=by)
+    await follow(services)
     return {"name": name, "known": not changed}
 
 

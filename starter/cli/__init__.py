@@ -40,6 +40,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "routing": ("routing",),
     "imports": ("import",),
     "rule": ("rule",),
+    "template": ("template",),
 }
 GLOBAL_OPTIONS = ("--data-dir", "--as")
 

@@ -229,6 +229,17 @@ def test_the_least_payment(filters: list[dict[str, Any]], unless: str) -> None:
     assert (found.day, found.unless) == (D0, Payment(Decimal(unless), "EUR"))
 
 
+def test_what_is_disputed_is_paid_last() -> None:
+    """Nobody pays unasked what they dispute, however old it is; a dispute that is over counts."""
+    old = Item("EUR", Decimal(50), D0 - timedelta(60))
+    account = Account(items=(old, Item("EUR", Decimal(7), D0 - timedelta(9))))
+    rules = in_force({**O1, "filters": [condition("debt", ">", 0)]})
+    disputed = Dossier(account, item_blocks={0: (Period(D0),)})
+    assert step(disputed, rules, at(D0)).unless == Payment(Decimal(7), "EUR")
+    over = Dossier(account, item_blocks={0: (Period(D0 - timedelta(9), D0 - timedelta(1)),)})
+    assert step(over, rules, at(D0)).unless == Payment(Decimal(57), "EUR")
+
+
 def test_payments_in_other_currencies() -> None:
     """Where only francs are overdue, francs stop it; where both are, neither does alone."""
     rules = in_force({**O1, "filters": [condition("oldest_overdue_days", ">", 6)]})

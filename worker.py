@@ -18,6 +18,8 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from activities.case import CaseActivities
 from activities.customer import CustomerActivities
 from activities.deals import DealActivities
+from activities.dunning_case import DunningCaseActivities
+from activities.dunning_notice import NoticeActivities
 from activities.email import EmailActivities
 from activities.failpoints import Points, armed, reach
 from activities.fetch import FetchActivities
@@ -30,9 +32,10 @@ from activities.rule_runs import RuleRunActivities
 from activities.run_endings import RunEndingActivities
 from activities.services import PlainErrors, Services
 from activities.tasks import TaskActivities
+from connectors.letter_spool import LetterSpool
 from connectors.mail import SmtpMailer
 from domain.errors import RefusedError
-from models.messages import Progress
+from models.messages import DunningProgress, Progress
 from models.settings import Settings
 from models.store.database import Database
 from starter.logs import configure_logs
@@ -40,6 +43,7 @@ from starter.loop import run
 from starter.metrics import meter_of, runtime_of
 from starter.stack.heartbeat import beat
 from starter.temporal import connect
+from workflows.dunning_case import DunningCase
 from workflows.dunning_cycle import DunningCycle
 from workflows.dunning_slot import DunningSlot
 from workflows.dunning_tick import DunningTick
@@ -70,6 +74,26 @@ def activities_of(services: Services) -> list[Callable[..., Awaitable[Progress]]
         case.close_tasks,
         case.close_case,
         DealActivities(services).update_deal,
+    ]
+
+
+def dunning_activities_of(
+    services: Services,
+) -> list[Callable[..., Awaitable[DunningProgress]]]:
+    """Return every activity of a dunning case."""
+    case = DunningCaseActivities(services)
+    return [
+        case.look_at_dunning,
+        case.answer_claim,
+        case.answer_bounce,
+        case.renew_notice,
+        case.drop_notice,
+        case.escalate_approval,
+        case.ask_about_money,
+        case.end_dunning,
+        case.report_dunning_failure,
+        case.take_dunning_decision,
+        NoticeActivities(services).send_notice,
     ]
 
 
@@ -120,9 +144,10 @@ def make_worker(
         task_queue=services.settings.task_queue,
         max_cached_workflows=cached_workflows,
         workflow_runner=runner,
-        workflows=[OrderToCash, FetchOrder, *RUN_WORKFLOWS],
+        workflows=[OrderToCash, DunningCase, FetchOrder, *RUN_WORKFLOWS],
         activities=[
             *activities_of(services),
+            *dunning_activities_of(services),
             *run_activities_of(services),
             FetchActivities(services).fetch_order,
         ],
@@ -146,7 +171,8 @@ async def main() -> None:
     meter = meter_of(runtime)
     database, mailer = Database.connect(settings), SmtpMailer(settings)
     client = await connect(settings, runtime)
-    services = Services(database, CountingMailer(mailer, meter), settings)
+    letters = LetterSpool(settings.letter_spool_dir)
+    services = Services(database, CountingMailer(mailer, meter), settings, letters)
     known = [*activities_of(services), *run_activities_of(services)]
     points = armed(os.environ, settings, [a.__name__ for a in known])
     async with make_worker(client, services, sandbox=False, meter=meter, points=points):

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from enum import Enum
 
-from connectors.letters import Letter, LetterRefusedError
 from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio import activity
 
@@ -23,6 +22,7 @@ from activities.email import BUSY_PAUSE, NotDeliverableError
 from activities.failpoints import reach
 from activities.notice_contents import compose
 from activities.services import Services
+from connectors.letters import Letter, LetterRefusedError
 from connectors.mail import Acceptance, MailNotSentError, MailRefusedError
 from domain.dunning.case import Step
 from domain.errors import TryLaterError
@@ -124,20 +124,20 @@ class NoticeActivities:
                 document_id=made.document_id,
                 on=made.on,
             )
-            if made.message is None:
-                return made.letter
+            if isinstance(made.finished, Letter):
+                return made.finished
             await mails.hand_over(
                 session,
                 key=request.key,
                 case_id=request.case_id,
                 kind=made.kind,
                 recipient=customer.email,
-                subject=str(made.message["Subject"]),
+                subject=str(made.finished["Subject"]),
                 message_id=self._message_id(request),
                 document_id=made.document_id,
                 at=request.at,
             )
-            return made.message
+            return made.finished
 
     def _message_id(self, request: StepRequest) -> str:
         name = hashlib.sha256(request.key.encode()).hexdigest()[:32]

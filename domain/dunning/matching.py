@@ -13,6 +13,8 @@ from domain.dunning.facts import Facts
 from domain.dunning.filters import Filter, Operator, Value
 from domain.dunning.rule import Rule
 
+Found = Value | Decimal | None  # what a filter compares; None: there is none
+
 _COMPARE: Mapping[Operator, Callable[[Any, Any], bool]] = {
     Operator.EQUAL: operator.eq,
     Operator.UNEQUAL: operator.ne,
@@ -28,7 +30,7 @@ _COMPARE: Mapping[Operator, Callable[[Any, Any], bool]] = {
 class Verdict:
     """What came of comparing: every value that was looked at, and what did not hold."""
 
-    values: Mapping[str, Value | Decimal | None]
+    values: Mapping[str, Found]
     failed: tuple[Filter, ...]
     met: bool = True
 
@@ -54,7 +56,7 @@ def matches(rule: Rule, facts: Facts) -> Verdict:
     return Verdict(values, failed, facts.meets(TRAITS[rule.action].need))
 
 
-def holds(condition: Filter, found: Value | Decimal | None) -> bool:
+def holds(condition: Filter, found: Found) -> bool:
     """Compare one value; one that does not exist satisfies nothing, ``!=`` and ``<`` included.
 
     Sums are compared as exact decimals: 300.50 is at least 300, and 4000.01 is more than 4000.
@@ -63,7 +65,7 @@ def holds(condition: Filter, found: Value | Decimal | None) -> bool:
     return found is not None and _COMPARE[condition.operator](found, condition.value)
 
 
-def _said(value: Value | Decimal | None) -> str:
+def _said(value: Found) -> str:
     if value is None:
         return "not there"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -24,7 +24,8 @@ order by f.opened_at, f.id
 _CUSTOMERS = text("""
 select c.id, c.customer_no, c.name, c.kind, c.email, c.language, c.terms_days,
        coalesce(d.debts, '{}') as debts, coalesce(d.overdue, '{}') as overdue,
-       coalesce(:today - d.oldest, 0) as oldest_overdue_days, f.next_step, f.why
+       coalesce(:today - d.oldest, 0) as oldest_overdue_days, f.next_step, f.why,
+       m.next_step as dunning_step, m.why as dunning_why, m.waiting_for as dunning_waits_for
 from customer c
 left join (
   select customer_id, jsonb_object_agg(currency, debt) as debts,
@@ -36,7 +37,9 @@ left join (
   group by customer_id) d on d.customer_id = c.id
 left join (
   select distinct on (customer_id) customer_id, next_step, why from case_file
-  where closed_at is null order by customer_id, opened_at, id) f on f.customer_id = c.id
+  where closed_at is null and kind <> 'dunning'
+  order by customer_id, opened_at, id) f on f.customer_id = c.id
+left join case_file m on m.customer_id = c.id and m.kind = 'dunning' and m.closed_at is null
 where cast(:number as text) is null or c.customer_no = :number
 order by c.id
 """)
@@ -74,7 +77,10 @@ async def cases(session: AsyncSession, status: str | None) -> Sequence[RowMappin
 async def customers(
     session: AsyncSession, today: date, customer_no: str | None = None
 ) -> Sequence[RowMapping]:
-    """Return all customers (or one) with what they owe per currency and their oldest open case."""
+    """Return all customers (or one): what they owe per currency, and what their open cases say.
+
+    That is the oldest of another kind than dunning, and the dunning case.
+    """
     values = {"today": today, "number": customer_no}
     return (await session.execute(_CUSTOMERS, values)).mappings().all()
 

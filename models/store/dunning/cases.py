@@ -92,13 +92,16 @@ where c.customer_no = :customer_no
 
 # Money that nobody has assigned and that may be this customer's: on account already, or by the
 # payer's name or account, or by a number or a sum that fits. A person who looked at it and said
-# that it is not (a task that is done) is believed.
+# that it is not (a task that is done) is believed. What an order's case is about to match is waited
+# for without a question.
 _MONEY = Statement(r"""
-select p.id, t.id is not null as asked
+select p.id, t.id is not null as asked,
+       p.reconciled_at is null and p.case_id is not null as matching
 from payment p
 left join task t on t.key = :case_id || '\:ask_about_money\:payment-' || p.id
 where p.unallocated > 0 and coalesce(t.status, 'open') = 'open' and (
-  p.customer_id = :customer_id
+  p.customer_id = :customer_id and (p.case_id is null or p.reconciled_at is not null
+    or exists (select from open_item o where o.case_id = p.case_id))
   or p.customer_id is null and exists (
     select from customer c where c.id = :customer_id and (
       (p.payer_name <> '' and lower(p.payer_name) = lower(c.name))
@@ -178,7 +181,7 @@ async def standing(
     return replace(
         case,
         money=tuple(p["id"] for p in money),
-        money_asked=tuple(p["id"] for p in money if p["asked"]),
+        money_asked=tuple(p["id"] for p in money if p["asked"] or p["matching"]),
     )
 
 

@@ -1,163 +1,168 @@
-"""Whom a run hands to which account manager (K6): grouped once, so that no mail tells it twice.
-
-Names and addresses of account managers stay in the database: workflows know groups by number.
-"""
+"""Account managers (Kundenbetreuer): who looks after whom, and where mails reach them (K6, H6)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from itertools import groupby
-from typing import Any
-from zoneinfo import ZoneInfo
+from datetime import datetime
+from typing import cast
 
+import asyncpg
+from sqlalchemy import RowMapping, text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from domain.company import Company
-from domain.errors import RefusedError
-from domain.money import Money
-from models.codec import Json
-from models.messages import StepRequest
-from models.store import company, tasks
-from models.store.dunning import runs
-from models.store.dunning.runs import Run
-from models.store.effects import once
-from models.store.sql import Row, Statement
+from domain.account_managers import ManagerLine
+from domain.errors import Problem
+from models.store.dunning.opening_items import MOST_FINDINGS, PATIENCE
 
-NO_MANAGER = "no_account_manager"
-_OWNER = "admin"
-_LISTED = 1000  # customer numbers in a task: more than anybody reads
-_DAY = timedelta(days=1)
+_ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtextextended('account_manager_import', 0))"
+_STAGE = """
+create temporary table stage (
+  line integer not null, customer_no text not null, manager text not null, email text not null
+) on commit drop
+"""
+_COLUMNS = ("line", "customer_no", "manager", "email")
 
-_GROUPS = Statement("""
-select coalesce(d.manager, '') as manager, coalesce(m.email, '') <> '' as reachable,
-       array_agg(c.id order by c.customer_no) as ids,
-       array_agg(c.customer_no order by c.customer_no) as numbers
-from dunning_claim x join customer c on c.id = x.customer_id
-left join debtor d on d.customer_id = c.id
-left join account_manager m on m.name = d.manager
-where x.run_id = :run_id group by 1, 2 order by 1
+_LEAVE_OUT = """
+delete from stage s where not exists (select from customer c where c.customer_no = s.customer_no)
+"""
+
+_FINDINGS = """
+select line, field, expected, found from (
+  select s.line, 'customer_no' as field, 'the number of a customer' as expected,
+         s.customer_no as found
+  from stage s where not exists (select from customer c where c.customer_no = s.customer_no)
+  union all
+  select s.line, 'customer_no', 'each customer once', s.customer_no || ', as in line ' || s.first
+  from (select line, customer_no, min(line) over (partition by customer_no) as first
+        from stage) s where s.line > s.first
+  union all
+  select s.line, 'email', 'one address for ' || s.manager || ', as in line ' || f.line, s.email
+  from stage s join (
+    select distinct on (manager) manager, line, email from stage where email <> ''
+    order by manager, line) f using (manager)
+  where s.email not in ('', f.email)
+  union all
+  select min(s.line), 'email',
+         'an e-mail address: say it with `zahltag account-manager set`', s.manager || ' has none'
+  from stage s where not exists (select from account_manager a where a.name = s.manager)
+  group by s.manager having max(s.email) = ''
+) found
+order by line, field limit $1
+"""
+
+_MANAGERS = """
+with put as (
+  insert into account_manager as a (name, email, updated_at)
+  select manager, max(email), $1::timestamptz from stage where email <> '' group by manager
+  on conflict (name) do update set email = excluded.email, updated_at = excluded.updated_at
+  where a.email <> excluded.email returning 1)
+select count(*) from put
+"""
+
+# Whoever changes a debtor holds its lock.
+_CHANGED = """
+create temporary table changed on commit drop as
+select c.id, c.customer_no, s.manager from stage s join customer c using (customer_no)
+left join debtor d on d.customer_id = c.id where coalesce(d.manager, '') <> s.manager
+order by c.id for update of c
+"""
+_DEBTORS = """
+insert into debtor (customer_id, problematic, preferred_contact, credit_limit, manager,
+  custom_field_1, custom_field_2, custom_field_3, custom_field_4, custom_field_5, custom_field_6,
+  custom_field_7, updated_at)
+select id, false, '', null, manager, '', '', '', '', '', '', '', $1::timestamptz
+from changed order by id
+on conflict (customer_id) do update set manager = excluded.manager,
+  updated_at = excluded.updated_at
+"""
+_HISTORY = """
+insert into history (case_id, at, actor, event, text, detail)
+select 'dunning-' || customer_no, $1::timestamptz, $2, 'customer_changed', 'Changed: manager', '{}'
+from changed order by id
+"""
+
+_LIST = text("""
+select coalesce(a.name, d.manager) as name, a.email, coalesce(d.customers, 0) as customers
+from account_manager a full join (
+  select manager, count(*) as customers from debtor where manager <> '' group by manager
+) d on d.manager = a.name
+order by 1
 """)
-_EMAIL = Statement("select email from account_manager where name = :name")
-_STORED = Statement("select result from effect where key = :key")
-# What each owes now; who owes nothing any more is left out.
-_DEBTORS = Statement("""
-select c.customer_no, c.name, o.currency, sum(o.open_amount) as debt,
-       coalesce(sum(o.open_amount) filter (where o.due_date < :today), 0) as overdue,
-       min(o.due_date) filter (where o.due_date < :today) as oldest, coalesce(k.level, 0) as level
-from customer c join open_item o on o.customer_id = c.id and o.open_amount > 0
-left join dunning_case k on k.customer_id = c.id and k.ended_at is null
-where c.id = any(cast(:ids as bigint[]))
-group by c.customer_no, c.name, o.currency, k.level order by c.customer_no, o.currency
+
+_SET = text("""
+insert into account_manager as a (name, email, updated_at) values (:name, :email, :at)
+on conflict (name) do update set email = excluded.email, updated_at = excluded.updated_at
+where a.email <> excluded.email returning name
 """)
 
 
 @dataclass(frozen=True, slots=True)
-class Debtor:
-    """A customer in a manager's mail; ``debt`` and ``overdue`` are sums per currency."""
+class Assigned:
+    """What an import did: how many lines named a customer of ours, and what was new in them."""
 
-    customer_no: str
-    name: str
-    level: int
-    debt: tuple[Money, ...]
-    overdue: tuple[Money, ...]
-    oldest_overdue_days: int | None
+    lines: int
+    customers: int
+    managers: int
 
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """What one account manager is told about a run."""
+async def stage(session: AsyncSession, lines: AsyncIterator[ManagerLine], *, datev: bool) -> None:
+    """Copy the lines into a temporary table of this transaction; one import runs at a time.
 
-    manager: str
-    email: str
-    run: Run
-    company: Company
-    day: date
-    debtors: tuple[Debtor, ...]
-
-
-async def group(session: AsyncSession, run_id: int, key: str, at: datetime) -> int:
-    """Fix who is told of whom, once per run; return how many mails that makes.
-
-    Customers whom nobody looks after, or somebody without an address, become one task.
+    ``datev``: lines about accounts that are no customers of ours are left out.
     """
-    request = StepRequest(
-        key=_key(key, run_id), case_id=await _case(session, run_id), cause=f"run-{run_id}", at=at
+    driver = await _driver(session)
+    await driver.execute(_ONE_AT_A_TIME, timeout=PATIENCE)
+    await driver.execute(_STAGE)
+    await driver.copy_records_to_table(
+        "stage", records=_records(lines), columns=_COLUMNS, timeout=PATIENCE
     )
-
-    async def effect() -> Json:
-        run = await runs.get(session, run_id)
-        rows = await _GROUPS.rows(session, run_id=run_id)
-        await _ask_for_managers(session, run, rows, at)
-        told = [row for row in rows if row["reachable"]]
-        return {"groups": [{"manager": row["manager"], "ids": row["ids"]} for row in told]}
-
-    return len((await once(session, request, effect))["groups"])
+    await driver.execute("analyze stage")
+    if datev:
+        await driver.execute(_LEAVE_OUT, timeout=PATIENCE)
 
 
-async def news(session: AsyncSession, run_id: int, key: str, number: int, at: datetime) -> News:
-    """Return what to write to the manager of that number; RefusedError without an address."""
-    stored: Json = await _STORED.value(session, key=_key(key, run_id))
-    group = stored["groups"][number]
-    email = await _EMAIL.value(session, name=group["manager"]) or ""
-    run, firm = await runs.get(session, run_id), await company.get(session)
-    if not email:
-        raise RefusedError(
-            f"Account manager {number + 1} of the run of {run.rule.name!r} has no e-mail address"
-            " any more."
-        )
-    today = at.astimezone(ZoneInfo(firm.time_zone)).date()
-    rows = await _DEBTORS.rows(session, ids=group["ids"], today=today)
-    debtors = tuple(
-        _debtor(list(lines), today) for _, lines in groupby(rows, lambda row: row["customer_no"])
-    )
-    return News(group["manager"], email, run, firm, today, debtors)
+async def findings(session: AsyncSession) -> list[Problem]:
+    """Return what only all lines together, or what is known already, show to be wrong."""
+    rows = await (await _driver(session)).fetch(_FINDINGS, MOST_FINDINGS, timeout=PATIENCE)
+    return [
+        Problem(f"line {row['line']}, {row['field']}", row["expected"], row["found"])
+        for row in rows
+    ]
 
 
-def _debtor(lines: Sequence[Row], today: date) -> Debtor:
-    first, oldest = lines[0], [row["oldest"] for row in lines if row["oldest"]]
-    return Debtor(
-        customer_no=first["customer_no"],
-        name=first["name"],
-        level=first["level"],
-        debt=tuple(Money(row["debt"], row["currency"]) for row in lines),
-        overdue=tuple(Money(row["overdue"], row["currency"]) for row in lines if row["overdue"]),
-        oldest_overdue_days=(today - min(oldest)).days if oldest else None,
-    )
+async def take_over(session: AsyncSession, *, at: datetime, by: str) -> Assigned:
+    """Assign the customers and keep the addresses; what is so already is not written again."""
+    driver = await _driver(session)
+    lines = await driver.fetchval("select count(*) from stage")
+    managers = await driver.fetchval(_MANAGERS, at, timeout=PATIENCE)
+    await driver.execute(_CHANGED, timeout=PATIENCE)
+    customers = await driver.fetchval("select count(*) from changed")
+    await driver.execute(_DEBTORS, at, timeout=PATIENCE)
+    await driver.execute(_HISTORY, at, by, timeout=PATIENCE)
+    return Assigned(lines, customers, managers)
 
 
-async def _ask_for_managers(
-    session: AsyncSession, run: Run, rows: Sequence[Any], at: datetime
-) -> None:
-    """Create the task about customers whose account manager cannot be written to."""
-    lost = [row for row in rows if not row["reachable"]]
-    numbers = sorted(number for row in lost for number in row["numbers"])
-    if not numbers:
-        return
-    nobody = sum(len(row["numbers"]) for row in lost if not row["manager"])
-    firm = await company.get(session)
-    more = f" and {len(numbers) - _LISTED} more" if len(numbers) > _LISTED else ""
-    await tasks.create(
-        session,
-        key=f"run-{run.id}:{NO_MANAGER}",
-        kind=NO_MANAGER,
-        title=f"{len(numbers)} customers have no account manager who can be written to",
-        description=f"The rule {run.rule.name!r} hands customers to their account managers."
-        f" {nobody} of these have none, {len(numbers) - nobody} one without an e-mail address:"
-        f" {', '.join(numbers[:_LISTED])}{more}. Look after them yourself; then set the manager"
-        " with `zahltag customer edit`, or the address.",
-        assignee=tasks.assignee(firm, _OWNER),
-        due=at.astimezone(ZoneInfo(firm.time_zone)).date() + _DAY,
-        case_id=f"rule-{run.rule_id}",
-        at=at,
-        context={"rule": run.rule.name, "run": run.id, "customers": numbers[:_LISTED]},
-    )
+async def list_all(session: AsyncSession) -> Sequence[RowMapping]:
+    """Return all account managers by name, with how many customers each has.
+
+    One without an e-mail address was only named: no mail reaches that one.
+    """
+    return (await session.execute(_LIST)).mappings().all()
 
 
-def _key(key: str, run_id: int) -> str:
-    return f"{key}:group_managers:run-{run_id}"
+async def put(session: AsyncSession, name: str, email: str, at: datetime) -> bool:
+    """Set where mails reach an account manager; False if it is that address already."""
+    row = await session.execute(_SET, {"name": name, "email": email, "at": at})
+    return row.first() is not None
 
 
-async def _case(session: AsyncSession, run_id: int) -> str:
-    return f"rule-{(await runs.get(session, run_id)).rule_id}"
+async def _driver(session: AsyncSession) -> asyncpg.Connection:
+    """Return the driver's connection; SQLAlchemy has begun the transaction on it."""
+    raw = await (await session.connection()).get_raw_connection()
+    return cast("asyncpg.Connection", raw.driver_connection)
+
+
+async def _records(lines: AsyncIterator[ManagerLine]) -> AsyncIterator[tuple[int, str, str, str]]:
+    async for one in lines:
+        yield (one.line, one.customer_no, one.manager, one.email)

@@ -6,19 +6,23 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import Field
+from sqlmodel.ext.asyncio.session import AsyncSession
 
+from domain.dunning import case as dunning
 from domain.errors import Problem, RefusedError
 from domain.order_case import Status
 from models.store import cases, history, tasks, views
 from models.store.decisions import Decision
-from models.tables import CaseException, History
+from models.store.dunning import accounts
+from models.tables import CaseException, CaseFile, History
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Input, Line, Name
-from starter.api.services import Json, Services, Uses
+from starter.api.services import Json, Services, Uses, now
 from starter.api.shapes import money
 from starter.commands import Done, command_case
 
 router = APIRouter(prefix="/api/cases")
+STATUSES = tuple(dict.fromkeys([*map(str, Status), *map(str, dunning.Status)]))
 
 
 class Correction(Input):
@@ -43,9 +47,9 @@ class Extension(Input):
 async def list_cases(
     services: Uses, _: Viewer, status: Annotated[str | None, Query()] = None
 ) -> list[Json]:
-    """Return all cases, or those with a status, oldest first."""
-    if status is not None and status not in [known.value for known in Status]:
-        allowed = ", ".join(Status)
+    """Return all cases, or those with a status of orders or of dunning, oldest first."""
+    if status is not None and status not in STATUSES:
+        allowed = ", ".join(STATUSES)
         raise RefusedError(
             f"There is no status {status[:60]!r}; expected one of {allowed}.",
             (Problem("status", f"one of {allowed}", status[:60]),),
@@ -69,6 +73,7 @@ async def show_case(case_id: Name, services: Uses, _: Viewer) -> Json:
         case, customer_no = await cases.get(session, case_id)
         problems = await tasks.exceptions_of(session, case_id)
         timeline = await history.of_case(session, case_id)
+        plan = await _plan(session, case)
     return {
         "id": case.id,
         "status": case.status,
@@ -82,9 +87,7 @@ async def show_case(case_id: Name, services: Uses, _: Viewer) -> Json:
         "amount_due": money(case.amount_due, case.currency),
         "currency": case.currency,
         "due_date": case.due_date,
-        "next_step": case.next_step,
-        "next_step_at": case.next_step_at,
-        "why": case.why,
+        **plan,
         "problems": [_problem(row) for row in problems],
         "timeline": [_event(row) for row in timeline],
     }
@@ -138,6 +141,15 @@ async def _answer(services: Services, done: Done) -> Json:
         "status": case.status,
         "next_step": case.next_step,
     }
+
+
+async def _plan(session: AsyncSession, case: CaseFile) -> Json:
+    """Return what comes next, when, and why; where a rule decides, as the rules stand now."""
+    rests = case.kind == "dunning" and case.waiting_for == dunning.WaitingFor.RULE
+    if rests and case.closed_at is None and case.customer_id is not None:
+        found = await accounts.outlook(session, case.customer_id, now())
+        return {"next_step": found.next_step, "next_step_at": found.at, "why": found.why}
+    return {"next_step": case.next_step, "next_step_at": case.next_step_at, "why": case.why}
 
 
 def _problem(row: CaseException) -> Json:

@@ -11,13 +11,16 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from domain.calendar import local_date
+from domain.dunning.case import WaitingFor
 from domain.dunning.filters import LONGEST
 from domain.errors import NotFoundError, RefusedError
 from domain.money import parse_decimal
 from models.store import company, customers, history, views
-from models.store.dunning import debtors
+from models.store.dunning import accounts, agreements, blocks, calls, debtors
+from models.store.dunning.accounts import Outlook
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Input, Line, Name
+from starter.api.routes.agreements import plan_summary
 from starter.api.services import Json, Services, Uses, now
 from starter.api.shapes import money
 
@@ -49,7 +52,7 @@ async def show_customer(customer_no: Name, services: Uses, _: Viewer) -> Json:
     found = await _read(services, customer_no)
     if not found:
         raise NotFoundError(f"There is no customer {customer_no}.")
-    return found[0]
+    return {**found[0], **await _agreed(services, customer_no)}
 
 
 @router.post("/{customer_no}")
@@ -93,16 +96,51 @@ def _changes(body: Change) -> dict[str, Any]:
 async def _read(services: Services, customer_no: str | None = None) -> list[Json]:
     async with services.database.transaction() as session:
         firm = await company.get(session)
-        today = local_date(now(), firm.time_zone)
+        at = now()
+        today = local_date(at, firm.time_zone)
         rows = await views.customers(session, today, customer_no)
         standings = await debtors.standings(session, today, customer_no)
-    return [_customer(row, standings[row["id"]], firm.currency) for row in rows]
+        wanted = None if customer_no is None else [row["id"] for row in rows]
+        outlooks = await accounts.outlooks(session, at, wanted)
+    return [
+        _customer(row, standings[row["id"]], outlooks.get(row["id"]), firm.currency) for row in rows
+    ]
 
 
-def _customer(row: Mapping[Any, Any], standing: Mapping[Any, Any], currency: str) -> Json:
+async def _agreed(services: Services, customer_no: str) -> Json:
+    """Return what people agreed with the customer and noted: disputes, blocks, plan, calls."""
+    async with services.database.transaction() as session:
+        customer = await customers.get(session, customer_no)
+        today = local_date(now(), (await company.get(session)).time_zone)
+        kinds = (blocks.DISPUTE, blocks.BLOCK, blocks.INSOLVENCY)
+        held = await blocks.list_current(session, kinds, today, customer_no)
+        plan = await agreements.latest(session, customer.id or 0, agreements.INSTALMENTS)
+        called = await calls.of_customer(session, customer.id or 0)
+    return {
+        "disputes": [
+            {"invoice_no": row["invoice_no"], "since": row["since"], "reason": row["reason"]}
+            for row in held
+            if row["kind"] == blocks.DISPUTE
+        ],
+        "blocks": [
+            {name: row[name] for name in ("kind", "invoice_no", "since", "until", "reason")}
+            for row in held
+            if row["kind"] != blocks.DISPUTE
+        ],
+        "instalments": plan_summary(plan) if plan else None,
+        "calls": [
+            {"date": one.called_on, "outcome": one.outcome, "by": one.noted_by} for one in called
+        ],
+    }
+
+
+def _customer(
+    row: Mapping[Any, Any], standing: Mapping[Any, Any], outlook: Outlook | None, currency: str
+) -> Json:
     debts = {code: money(Decimal(sum_), code) for code, sum_ in row["debts"].items()}
     late = {code: money(Decimal(sum_), code) for code, sum_ in row["overdue"].items()}
     nothing = money(Decimal(0), currency)
+    next_step, why = _next(row, outlook)
     return {
         "id": row["id"],
         "customer_no": row["customer_no"],
@@ -131,9 +169,24 @@ def _customer(row: Mapping[Any, Any], standing: Mapping[Any, Any], currency: str
             for number, name in enumerate(debtors.CUSTOM, start=1)
             if standing[name]
         },
-        "next_step": row["next_step"] or "nothing",
-        "why": row["why"] or "no case is open",
+        "next_step": next_step,
+        "why": why,
     }
+
+
+def _next(row: Mapping[Any, Any], outlook: Outlook | None) -> tuple[str, str]:
+    """Return what comes next and why: of a dunning case under way, of the rules, of an order.
+
+    A dunning case that waits for a rule gives way to what the rules say now. Who is not overdue is
+    an order's business until a rule will take them.
+    """
+    if row["dunning_step"] and row["dunning_waits_for"] != WaitingFor.RULE:
+        return row["dunning_step"], row["dunning_why"]
+    if outlook and (outlook.on or (row["oldest_overdue_days"] and outlook.rules_run)):
+        return outlook.next_step, outlook.why
+    if row["next_step"]:
+        return row["next_step"], row["why"]
+    return (outlook.next_step, outlook.why) if outlook else ("nothing", "no case is open")
 
 
 def _promise(standing: Mapping[Any, Any]) -> Json | None:

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.common import MetricMeter
@@ -23,9 +24,12 @@ from activities.email import EmailActivities
 from activities.failpoints import Points, armed, reach
 from activities.fetch import FetchActivities
 from activities.invoice import InvoiceActivities
+from activities.manager_mails import ManagerMailActivities
 from activities.metrics import CountEffects, CountingMailer
 from activities.payments import PaymentActivities
 from activities.pulse import EVERY, Pulse
+from activities.rule_runs import RuleRunActivities
+from activities.run_endings import RunEndingActivities
 from activities.services import PlainErrors, Services
 from activities.tasks import TaskActivities
 from connectors.letter_spool import LetterSpool
@@ -40,10 +44,14 @@ from starter.metrics import meter_of, runtime_of
 from starter.stack.heartbeat import beat
 from starter.temporal import connect
 from workflows.dunning_case import DunningCase
+from workflows.dunning_cycle import DunningCycle
+from workflows.dunning_slot import DunningSlot
+from workflows.dunning_tick import DunningTick
 from workflows.fetch_order import FetchOrder
 from workflows.order_to_cash import OrderToCash
 
 SHUTDOWN = timedelta(seconds=25)
+RUN_WORKFLOWS = [DunningTick, DunningSlot, DunningCycle]
 
 
 def activities_of(services: Services) -> list[Callable[..., Awaitable[Progress]]]:
@@ -89,6 +97,23 @@ def dunning_activities_of(
     ]
 
 
+def run_activities_of(services: Services) -> list[Callable[..., Awaitable[Any]]]:
+    """Return every activity of the runs of dunning rules."""
+    runs, endings = RuleRunActivities(services), RunEndingActivities(services)
+    mails = ManagerMailActivities(services)
+    return [
+        runs.call_rule,
+        runs.due_rules,
+        runs.select_customers,
+        runs.hand_over,
+        endings.mark_customers,
+        mails.group_managers,
+        mails.tell_manager,
+        endings.finish_run,
+        endings.report_run_failure,
+    ]
+
+
 def interceptors_of(services: Services, points: Points | None = None) -> list[Interceptor]:
     """Return what surrounds every activity, outermost first; ``points`` listens to failpoints."""
     around: list[Interceptor] = [PlainErrors(), Pulse()]
@@ -119,10 +144,11 @@ def make_worker(
         task_queue=services.settings.task_queue,
         max_cached_workflows=cached_workflows,
         workflow_runner=runner,
-        workflows=[OrderToCash, FetchOrder, DunningCase],
+        workflows=[OrderToCash, DunningCase, FetchOrder, *RUN_WORKFLOWS],
         activities=[
             *activities_of(services),
             *dunning_activities_of(services),
+            *run_activities_of(services),
             FetchActivities(services).fetch_order,
         ],
         interceptors=[CountEffects(meter), *interceptors_of(services, points)],
@@ -147,7 +173,8 @@ async def main() -> None:
     client = await connect(settings, runtime)
     letters = LetterSpool(settings.letter_spool_dir)
     services = Services(database, CountingMailer(mailer, meter), settings, letters)
-    points = armed(os.environ, settings, [a.__name__ for a in activities_of(services)])
+    known = [*activities_of(services), *run_activities_of(services)]
+    points = armed(os.environ, settings, [a.__name__ for a in known])
     async with make_worker(client, services, sandbox=False, meter=meter, points=points):
         alive = (
             asyncio.create_task(beat(settings.heartbeat_file)) if settings.heartbeat_file else None

@@ -22,8 +22,8 @@ from domain.errors import TryLaterError
 from models.run_messages import Groups, ManagerMailRequest, RunRequest
 from models.store import mails
 from models.store.database import Connection
-from models.store.dunning import manager_mails
-from models.store.dunning.manager_mails import News
+from models.store.dunning import manager_news
+from models.store.dunning.manager_news import News
 from models.store.repetition import found_done
 
 # The event loop itself does not keep its tasks alive.
@@ -40,7 +40,7 @@ class ManagerMailActivities:
     async def group_managers(self, request: RunRequest) -> Groups:
         """Fix once who is told of whom; customers without a manager become a task."""
         async with self.services.database.transaction() as session:
-            count = await manager_mails.group(session, request.run_id, request.key, request.at)
+            count = await manager_news.group(session, request.run_id, request.key, request.at)
         return Groups(mails=count)
 
     @activity.defn(name="tell_manager")
@@ -90,7 +90,7 @@ class ManagerMailActivities:
                 return Crossed.SENT
             if state == mails.HANDING_OVER and not again:
                 return Crossed.UNKNOWN
-            news = await manager_mails.news(
+            news = await manager_news.news(
                 session, request.run_id, request.key, request.number, request.at
             )
             if not news.debtors:

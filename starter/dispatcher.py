@@ -37,6 +37,7 @@ from starter.fetches import restart_lost, start_fetch
 from starter.logs import configure_logs
 from starter.loop import run
 from starter.metrics import DatabaseGauges, meter_of, runtime_of
+from starter.rule_runs import resume_runs
 from starter.schedules import keep_schedules
 from starter.stack.heartbeat import beat
 from starter.temporal import connect, start_case
@@ -169,7 +170,8 @@ class Dispatcher:
     async def run(self, wake: asyncio.Event, stop: asyncio.Event) -> None:
         """Deliver whenever something is written or due, until stopped.
 
-        Every minute it sweeps, and keeps the Schedules of the rules as they should be.
+        Every minute it sweeps, keeps the Schedules of the rules as they should be, and goes on with
+        runs of rules that have no workflow any more.
         """
         swept = float("-inf")
         loop = asyncio.get_running_loop()
@@ -180,6 +182,7 @@ class Dispatcher:
                     continue
                 if loop.time() - swept >= SWEEP_SECONDS:
                     await keep_schedules(self.client, self.database, self.task_queue, self.clock())
+                    await resume_runs(self.client, self.database, self.clock(), self.task_queue)
                     await self.sweep()
                     swept = loop.time()
             except Exception as error:  # noqa: BLE001 - it must outlive every outage

@@ -15,7 +15,7 @@ from domain.dunning.rule_file import read_rule
 from models.store import company
 from models.store.dunning import rules as store
 from models.store.dunning import selection
-from starter import rules
+from starter import rule_runs, rules
 from starter.api.auth import Admin
 from starter.api.inputs import Input, Name
 from starter.api.services import Json, Services, Uses, now
@@ -93,6 +93,18 @@ async def pause_rule(name: Name, services: Uses, user: Admin) -> Json:
 async def resume_rule(name: Name, services: Uses, user: Admin) -> Json:
     """Let a rule run again."""
     return await _set_paused(services, name, paused=False, by=user.name)
+
+
+@router.post("/{name:path}/run")
+async def run_rule(name: Name, services: Uses, user: Admin) -> Json:
+    """Run a rule now, paused or not (J4); the report as far as it has come in some seconds."""
+    return await rule_runs.run_now(services, name, user.name)
+
+
+@router.get("/{name:path}/runs/{key}")
+async def show_run(name: Name, key: str, services: Uses, _: Admin) -> Json:
+    """Wait some seconds for the end of a run, and return its report."""
+    return await rule_runs.report(services, name, key)
 
 
 # A name may hold a slash: what ends otherwise stands above.

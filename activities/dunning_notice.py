@@ -24,7 +24,7 @@ from activities.mail_hand_over import (
     hand_over,
     message_id_of,
 )
-from activities.notice_contents import compose
+from activities.notice_contents import compose, reference_of
 from activities.services import Services
 from activities.waiting import present
 from connectors.letters import Letter, LetterRefusedError
@@ -146,7 +146,7 @@ class NoticeActivities:
         async with connection.transaction() as session:
             notice = await notices.get(session, _id(request))
         if notice.channel == "letter":
-            answer = await self.services.letters.accepted(_reference(notice))
+            answer = await self.services.letters.accepted(reference_of(notice.id or 0))
             knows = True
         else:
             answer = await self.services.mailer.accepted(message_id_of(self.services, request.key))
@@ -236,7 +236,3 @@ async def _refresh(session: AsyncSession, request: StepRequest) -> DunningProgre
 
 def _id(request: StepRequest) -> int:
     return int(request.cause.removeprefix("notice-"))
-
-
-def _reference(notice: DunningNotice) -> str:
-    return f"notice-{notice.id}"

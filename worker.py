@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.common import MetricMeter
@@ -17,18 +18,24 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from activities.case import CaseActivities
 from activities.customer import CustomerActivities
 from activities.deals import DealActivities
+from activities.dunning_case import DunningCaseActivities
+from activities.dunning_notice import NoticeActivities
 from activities.email import EmailActivities
 from activities.failpoints import Points, armed, reach
 from activities.fetch import FetchActivities
 from activities.invoice import InvoiceActivities
+from activities.manager_mails import ManagerMailActivities
 from activities.metrics import CountEffects, CountingMailer
 from activities.payments import PaymentActivities
 from activities.pulse import EVERY, Pulse
+from activities.rule_runs import RuleRunActivities
+from activities.run_endings import RunEndingActivities
 from activities.services import PlainErrors, Services
 from activities.tasks import TaskActivities
+from connectors.letter_spool import LetterSpool
 from connectors.mail import SmtpMailer
 from domain.errors import RefusedError
-from models.messages import Progress
+from models.messages import DunningProgress, Progress
 from models.settings import Settings
 from models.store.database import Database
 from starter.logs import configure_logs
@@ -36,10 +43,15 @@ from starter.loop import run
 from starter.metrics import meter_of, runtime_of
 from starter.stack.heartbeat import beat
 from starter.temporal import connect
+from workflows.dunning_case import DunningCase
+from workflows.dunning_cycle import DunningCycle
+from workflows.dunning_slot import DunningSlot
+from workflows.dunning_tick import DunningTick
 from workflows.fetch_order import FetchOrder
 from workflows.order_to_cash import OrderToCash
 
 SHUTDOWN = timedelta(seconds=25)
+RUN_WORKFLOWS = [DunningTick, DunningSlot, DunningCycle]
 
 
 def activities_of(services: Services) -> list[Callable[..., Awaitable[Progress]]]:
@@ -62,6 +74,43 @@ def activities_of(services: Services) -> list[Callable[..., Awaitable[Progress]]
         case.close_tasks,
         case.close_case,
         DealActivities(services).update_deal,
+    ]
+
+
+def dunning_activities_of(
+    services: Services,
+) -> list[Callable[..., Awaitable[DunningProgress]]]:
+    """Return every activity of a dunning case."""
+    case = DunningCaseActivities(services)
+    return [
+        case.look_at_dunning,
+        case.answer_claim,
+        case.answer_bounce,
+        case.renew_notice,
+        case.drop_notice,
+        case.escalate_approval,
+        case.ask_about_money,
+        case.end_dunning,
+        case.report_dunning_failure,
+        case.take_dunning_decision,
+        NoticeActivities(services).send_notice,
+    ]
+
+
+def run_activities_of(services: Services) -> list[Callable[..., Awaitable[Any]]]:
+    """Return every activity of the runs of dunning rules."""
+    runs, endings = RuleRunActivities(services), RunEndingActivities(services)
+    mails = ManagerMailActivities(services)
+    return [
+        runs.call_rule,
+        runs.due_rules,
+        runs.select_customers,
+        runs.hand_over,
+        endings.mark_customers,
+        mails.group_managers,
+        mails.tell_manager,
+        endings.finish_run,
+        endings.report_run_failure,
     ]
 
 
@@ -95,8 +144,13 @@ def make_worker(
         task_queue=services.settings.task_queue,
         max_cached_workflows=cached_workflows,
         workflow_runner=runner,
-        workflows=[OrderToCash, FetchOrder],
-        activities=[*activities_of(services), FetchActivities(services).fetch_order],
+        workflows=[OrderToCash, DunningCase, FetchOrder, *RUN_WORKFLOWS],
+        activities=[
+            *activities_of(services),
+            *dunning_activities_of(services),
+            *run_activities_of(services),
+            FetchActivities(services).fetch_order,
+        ],
         interceptors=[CountEffects(meter), *interceptors_of(services, points)],
         max_heartbeat_throttle_interval=EVERY,
         # An activity holds one database connection at a time: together they never wait for one.
@@ -117,8 +171,10 @@ async def main() -> None:
     meter = meter_of(runtime)
     database, mailer = Database.connect(settings), SmtpMailer(settings)
     client = await connect(settings, runtime)
-    services = Services(database, CountingMailer(mailer, meter), settings)
-    points = armed(os.environ, settings, [a.__name__ for a in activities_of(services)])
+    letters = LetterSpool(settings.letter_spool_dir)
+    services = Services(database, CountingMailer(mailer, meter), settings, letters)
+    known = [*activities_of(services), *run_activities_of(services)]
+    points = armed(os.environ, settings, [a.__name__ for a in known])
     async with make_worker(client, services, sandbox=False, meter=meter, points=points):
         alive = (
             asyncio.create_task(beat(settings.heartbeat_file)) if settings.heartbeat_file else None

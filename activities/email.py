@@ -9,38 +9,31 @@ confirmation mails go out again under the same Message-ID.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from dataclasses import dataclass
-from datetime import timedelta
 from email.message import EmailMessage
-from enum import Enum
 
 from temporalio import activity
 
-from activities.failpoints import reach
 from activities.mail_contents import compose
+from activities.mail_hand_over import (
+    BUSY_PAUSE,
+    Crossed,
+    NotDeliverableError,
+    hand_over,
+    message_id_of,
+    was_accepted,
+)
 from activities.services import Services
-from connectors.mail import Acceptance, MailNotSentError, MailRefusedError
-from domain.errors import RefusedError, TryLaterError
+from domain.errors import TryLaterError
 from models.messages import Progress, StepRequest
 from models.store import cases, mails
 from models.store.database import Connection
 from models.store.repetition import found_done
 
-BUSY_PAUSE = timedelta(seconds=5)
+__all__ = ["BUSY_PAUSE", "Crossed", "EmailActivities", "NotDeliverableError"]
+
 # The event loop itself does not keep its tasks alive.
 _UNDER_WAY: set[asyncio.Task[Progress]] = set()
-
-
-class Crossed(Enum):
-    """What an earlier attempt has left behind: the mail is out, or may be."""
-
-    SENT = "sent"
-    UNKNOWN = "unknown"
-
-
-class NotDeliverableError(RefusedError):
-    """The mail server refuses this mail for good: a person has to look at the address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +57,22 @@ class EmailActivities:
         async with self.services.database.alone(f"mail:{request.key}") as connection:
             if connection is None:
                 raise TryLaterError("another attempt at this mail is under way", BUSY_PAUSE)
-            message_id = self._message_id(request)
+            message_id = message_id_of(self.services, request.key)
             intended, doubt = await self._intend(connection, request, message_id), False
-            if intended is Crossed.UNKNOWN and not await self._was_accepted(message_id):
+            if intended is Crossed.UNKNOWN and not await was_accepted(self.services, message_id):
                 intended = await self._intend(connection, request, message_id, again=True)
                 doubt = not self.services.settings.mailbox_dir  # the embedded mailbox knows
             if isinstance(intended, Progress):
                 return intended
             if isinstance(intended, EmailMessage):
-                await self._hand_over(connection, request, intended, doubt=doubt)
+                await hand_over(
+                    self.services, connection, request.key, intended, request.at, doubt=doubt
+                )
             else:
                 found_done(request.key)
             async with connection.transaction() as session:
                 await mails.settle(session, request.key, mails.SENT, "accepted", request.at)
                 return await cases.refresh(session, request.case_id, request.at)
-
-    def _message_id(self, request: StepRequest) -> str:
-        name = hashlib.sha256(request.key.encode()).hexdigest()[:32]
-        return f"<{name}@{self.services.settings.mail_domain}>"
 
     async def _intend(
         self, connection: Connection, request: StepRequest, message_id: str, *, again: bool = False
@@ -118,41 +109,3 @@ class EmailActivities:
                 at=request.at,
             )
             return message
-
-    async def _was_accepted(self, message_id: str) -> bool:
-        """Ask after a crash in the middle of a hand-over.
-
-        The embedded mailbox knows, if not now then later. Elsewhere not known counts as no: see
-        above.
-        """
-        answer = await self.services.mailer.accepted(message_id)
-        if answer is Acceptance.UNKNOWN and self.services.settings.mailbox_dir:
-            raise TryLaterError("the mailbox does not say whether it has the mail", BUSY_PAUSE)
-        return answer is Acceptance.YES
-
-    async def _hand_over(
-        self, connection: Connection, request: StepRequest, message: EmailMessage, *, doubt: bool
-    ) -> None:
-        """Hand over what is marked already; a definite failure takes the mark back.
-
-        After an earlier hand-over with an unknown outcome (``doubt``) a definite failure says
-        nothing about that one: the mark stays.
-        """
-        await reach("after_mark")
-        try:
-            await self.services.mailer.send(message)
-        except MailRefusedError as error:
-            state = mails.HANDING_OVER if doubt else mails.FAILED
-            await self._note(connection, request, state, str(error))
-            raise NotDeliverableError(f"{str(error).capitalize()}.") from error
-        except MailNotSentError as error:
-            state = mails.HANDING_OVER if doubt else mails.INTENDED
-            await self._note(connection, request, state, str(error))
-            raise
-        await reach("after_acceptance")
-
-    async def _note(
-        self, connection: Connection, request: StepRequest, state: str, outcome: str
-    ) -> None:
-        async with connection.transaction() as session:
-            await mails.settle(session, request.key, state, outcome, request.at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -14,6 +14,8 @@ from temporalio.worker import (
     Interceptor,
 )
 
+from connectors.letter_spool import LetterSpool
+from connectors.letters import LetterError, LetterService
 from connectors.mail import Mailer, MailError
 from domain.errors import RefusedError, TryLaterError
 from models.settings import Settings
@@ -22,11 +24,15 @@ from models.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The database, the mail connector and the settings of this worker."""
+    """The database, the connectors and the settings of this worker.
+
+    ``letters``: by default there is no folder for letters, and each is refused for now.
+    """
 
     database: Database
     mailer: Mailer
     settings: Settings
+    letters: LetterService = field(default_factory=lambda: LetterSpool(None))
 
 
 class PlainErrors(Interceptor):
@@ -64,7 +70,8 @@ class _Saying(ActivityInboundInterceptor):
 
 def discreet(error: Exception) -> str:
     """Say what an error says if it can quote nobody, else only of which kind it is."""
-    if isinstance(error, MailError | OSError):  # mail errors quote no addresses; a test says so
+    # Errors of mails and letters quote no addresses; a test says so.
+    if isinstance(error, MailError | LetterError | OSError):
         return str(error) or type(error).__name__
     if isinstance(error, asyncpg.PostgresError):
         return f"{type(error).__name__} ({error.sqlstate}): see the stack trace"

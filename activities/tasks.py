@@ -8,8 +8,9 @@ from datetime import date, timedelta
 from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio import activity
 
+from activities import failed_steps
 from activities.services import Services
-from domain.errors import Problem, RefusedError
+from domain.errors import RefusedError
 from domain.order_case import Standing, TaskKind
 from models.codec import Json
 from models.messages import Progress, StepRequest
@@ -106,30 +107,11 @@ def _context(request: StepRequest, case: Standing) -> Json:
 
 
 async def _step_failed(session: AsyncSession, request: StepRequest) -> None:
-    """Make a failed step an exception with a task; once while it is open."""
-    step, reason = request.cause, request.failure
-    problem = Problem(
-        field=step,
-        expected="the step to succeed; mend the cause, then `zahltag case retry`",
-        found=reason,
-        kind=tasks.STEP_FAILED,
-        owner=_ACCOUNTING,
-    )
-    exception_id = await tasks.raise_exception(session, request.case_id, problem, request.at)
-    if exception_id is None:
-        return
     firm = await company.find(session)
-    today = await cases.today(session, request.case_id, request.at)
-    await tasks.create(
+    await failed_steps.report(
         session,
-        key=f"{request.case_id}:step_failed:{exception_id}",
-        kind=tasks.STEP_FAILED,
-        title=f"The step {step} failed",
-        description=f"{reason} Mend the cause, then repeat the step with"
-        f" `zahltag case retry {request.case_id}`.",
+        request,
+        owner=_ACCOUNTING,
         assignee=await deals.who_looks_after(session, request.case_id, firm, _ACCOUNTING),
-        due=today + timedelta(days=1),
-        case_id=request.case_id,
-        at=request.at,
-        context={"step": step},
+        today=await cases.today(session, request.case_id, request.at),
     )

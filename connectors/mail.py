@@ -52,7 +52,7 @@ class MailRefusedError(MailError):
 
     def __init__(self, code: int, text: str) -> None:
         self.code = code
-        self.text = _without_addresses(text)
+        self.text = without_addresses(text)
         super().__init__(f"the mail server refused the mail: {self.code} {self.text}")
 
 
@@ -177,7 +177,7 @@ class SmtpMailer:
             client.close()
             raise MailNotSentError(
                 f"the mail server {own.smtp_host}:{own.smtp_port} cannot be used: "
-                f"{_without_addresses(str(error))}"
+                f"{without_addresses(str(error))}"
             ) from error
         except BaseException:
             client.close()
@@ -197,7 +197,7 @@ class SmtpMailer:
             answer = await protocol.read_response(timeout=deadline)
         except (aiosmtplib.SMTPException, OSError) as error:
             raise MailOutcomeUnknownError(
-                f"the mail was handed over, but no answer came: {_without_addresses(str(error))}"
+                f"the mail was handed over, but no answer came: {without_addresses(str(error))}"
             ) from error
         if not 200 <= answer.code < 300:
             raise _answered(answer.code, answer.message, after_content=True)
@@ -238,7 +238,7 @@ async def _announce(client: aiosmtplib.SMTP, envelope: _Envelope, message: Email
             raise _answered(error.code, error.message, after_content=False) from error
         if isinstance(error, aiosmtplib.SMTPException | OSError):
             raise MailNotSentError(
-                f"the mail server went away before the content: {_without_addresses(str(error))}"
+                f"the mail server went away before the content: {without_addresses(str(error))}"
             ) from error
         if isinstance(error, ValueError):
             raise MailRefusedError(501, "an address or header of the mail is malformed") from error
@@ -266,7 +266,7 @@ def _answered(code: int, text: str, *, after_content: bool) -> MailError:
         return MailRefusedError(code, text)
     if after_content and not 400 <= code < 500:
         return MailOutcomeUnknownError(f"the mail server's answer makes no sense: {code}")
-    return MailNotSentError(f"the mail server answered {code} {_without_addresses(text)}")
+    return MailNotSentError(f"the mail server answered {code} {without_addresses(text)}")
 
 
 def _content(client: aiosmtplib.SMTP, envelope: _Envelope, message: EmailMessage) -> bytes:
@@ -276,5 +276,6 @@ def _content(client: aiosmtplib.SMTP, envelope: _Envelope, message: EmailMessage
     return re.sub(rb"(?m)^\.", b"..", normalize_message_line_endings(flat)) + b".\r\n"
 
 
-def _without_addresses(text: str) -> str:
+def without_addresses(text: str) -> str:
+    """Return a server's words in one line, fit for logs: no e-mail address stands in them."""
     return " ".join(_ADDRESS.sub("<address>", text).split())

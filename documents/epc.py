@@ -20,14 +20,27 @@ _MASK = 4
 
 
 def epc_payload(invoice: Invoice) -> str | None:
-    """Return the code's text, or ``None`` where there is nothing to transfer by SEPA.
+    """Return the code's text of an invoice, or ``None`` where nothing is to be transferred."""
+    if invoice.type is not DocumentType.INVOICE:
+        return None
+    return transfer_payload(
+        name=invoice.seller.name,
+        iban=invoice.iban,
+        bic=invoice.bic,
+        amount=invoice.totals.payable,
+        currency=invoice.currency,
+        text=invoice.remittance,
+    )
+
+
+def transfer_payload(
+    *, name: str, iban: str, bic: str, amount: Decimal, currency: str, text: str
+) -> str | None:
+    """Return the code's text of a transfer, or ``None`` where there is none by SEPA.
 
     Only euros, only something due, only with an IBAN. Version 002, UTF-8: the BIC is optional.
     """
-    amount = invoice.totals.payable
-    if invoice.currency != "EUR" or invoice.type is not DocumentType.INVOICE:
-        return None
-    if not invoice.iban or not 0 < amount <= _MOST:
+    if currency != "EUR" or not iban or not 0 < amount <= _MOST:
         return None
     head = "\n".join(
         (
@@ -35,17 +48,17 @@ def epc_payload(invoice: Invoice) -> str | None:
             "002",
             "1",
             "SCT",
-            "".join(invoice.bic.split()),
-            _field(invoice.seller.name, _NAME_LENGTH),
-            "".join(invoice.iban.split()),
+            "".join(bic.split()),
+            _field(name, _NAME_LENGTH),
+            "".join(iban.split()),
             f"EUR{amount:.2f}",
             "",
             "",
         )
     )
-    text = _field(invoice.remittance, _TEXT_LENGTH)
+    reference = _field(text, _TEXT_LENGTH)
     room = _BYTES - len(head.encode()) - 1
-    return f"{head}\n{text.encode()[:room].decode(errors='ignore')}"
+    return f"{head}\n{reference.encode()[:room].decode(errors='ignore')}"
 
 
 def epc_svg(payload: str) -> str:

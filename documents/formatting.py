@@ -70,6 +70,11 @@ class Formats:
         german = self.locale.language == "de"
         return format_date(day, "dd.MM.y" if german else _ENGLISH_DATE, locale=self.locale)
 
+    def short_day(self, day: date) -> str:
+        """Format a date for a narrow column, beyond doubt: ``22.11.2026``, ``22 Nov 2026``."""
+        german = self.locale.language == "de"
+        return format_date(day, "dd.MM.y" if german else "d MMM y", locale=self.locale)
+
     def month(self, day: date) -> str:
         """Format a month: ``November 2026``."""
         return format_date(day, "MMMM y", locale=self.locale)

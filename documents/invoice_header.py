@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from documents.formatting import Formats, iban_groups
 from documents.glyphs import printable
 from documents.labels import Labels
@@ -70,11 +72,18 @@ def _payment_date(invoice: Invoice, words: Labels, form: Formats) -> tuple[str, 
 
 
 def footer(invoice: Invoice, words: Labels) -> list[list[str]]:
-    """Return the columns at the foot of every page: company, contact, register and tax, bank."""
-    seller, more = invoice.seller, dict(invoice.seller_footer)
+    """Return the columns at the foot of every page of an invoice."""
+    return footer_columns(
+        invoice.seller, dict(invoice.seller_footer), invoice.iban, invoice.bic, words
+    )
+
+
+def footer_columns(
+    seller: Party, more: Mapping[str, str], iban: str, bic: str, words: Labels
+) -> list[list[str]]:
+    """Return the columns at the foot of a page: company, contact, register and tax, bank."""
     place = f"{seller.address.postcode} {seller.address.city}"
     directors = more.get("managing_directors", "")
-    iban = iban_groups(invoice.iban)
     columns = [
         [seller.name, seller.address.street, place],
         [_labelled(words.phone, seller.phone), seller.email, more.get("website", "")],
@@ -86,8 +95,8 @@ def footer(invoice: Invoice, words: Labels) -> list[list[str]]:
         ],
         [
             more.get("bank_name", ""),
-            _labelled("IBAN", iban),
-            _labelled("BIC", invoice.bic),
+            _labelled("IBAN", iban_groups(iban)),
+            _labelled("BIC", bic),
         ],
     ]
     cleaned = [[printable(entry) for entry in column if entry.strip()] for column in columns]

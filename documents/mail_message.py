@@ -63,6 +63,8 @@ def build_message(
     message["Auto-Submitted"] = "auto-generated"
     message["X-Zahltag-Kind"] = _header(content.kind)
     message["X-Zahltag-Case"] = _header(case_id)
+    # Postmark names mails by ids of its own; what it reports about them brings this one back.
+    message["X-PM-Metadata-message-id"] = _header(message_id).strip("<>")
     message.set_content(content.text, cte="quoted-printable")
     message.add_alternative(content.html, subtype="html", cte="quoted-printable")
     for attachment in attachments:

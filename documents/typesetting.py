@@ -7,6 +7,7 @@ fonts are known to it, and a warning (an unknown font, a layout that does not se
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
@@ -18,6 +19,7 @@ import typst
 from documents.glyphs import FONTS
 
 _TEMPLATES = Path(__file__).with_name("templates")
+_PAGES = re.compile(rb"/Type\s*/Pages\b[^>]*?/Count\s+(\d+)")
 _local = threading.local()
 
 
@@ -43,6 +45,11 @@ def typeset(template: str, data: Mapping[str, Any], day: date) -> bytes:
     if warnings or not isinstance(pdf, bytes):
         raise TypesettingError(f"{template}: {'; '.join(each.message for each in warnings)}")
     return pdf
+
+
+def page_count(pdf: bytes) -> int:
+    """Return how many pages a PDF of ours has; its page tree stands in clear."""
+    return max(int(count) for count in _PAGES.findall(pdf))
 
 
 def _compiler(template: str) -> typst.Compiler:

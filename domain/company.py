@@ -34,8 +34,10 @@ class Company:
     ``sample`` marks every document as a sample. ``invoice_series`` is the prefix of the gapless
     invoice numbers (``RE`` gives ``RE-2026-00001``); ``first_invoice_number`` is where a series
     that was begun elsewhere goes on. ``approval_above`` holds an order on account above that gross
-    sum for a person's approval. ``known_tax_rates`` are the rates (percent, per country of supply)
-    that may appear on an invoice without a person's look.
+    sum for a person's approval. A notice (Mahnschreiben) waits ``approval_days`` for its approval
+    and is dropped then; after ``approval_escalation_days`` the substitute is asked.
+    ``known_tax_rates`` are the rates (percent, per country of supply) that may appear on an invoice
+    without a person's look.
     """
 
     name: str
@@ -59,6 +61,8 @@ class Company:
     terms_b2b: PaymentTerms = PaymentTerms(14)
     supply_date_policy: SupplyDatePolicy = SupplyDatePolicy.ORDER_DATE
     approval_above: Decimal | None = None
+    approval_days: int = 7
+    approval_escalation_days: int = 3
     sample: bool = False
     owners: dict[str, str] = field(default_factory=dict)
     users: dict[str, str] = field(default_factory=dict)

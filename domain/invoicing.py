@@ -110,7 +110,7 @@ def _assemble(order: Order, company: Company, priced: Priced, said: _Particulars
         terms_days=said.terms_days,
         currency=order.currency,
         language=said.language,
-        seller=_seller(company),
+        seller=seller_of(company),
         buyer=_buyer(order, said.customer_no),
         ship_to=_ship_to(order),
         lines=priced.lines,
@@ -133,7 +133,7 @@ def _assemble(order: Order, company: Company, priced: Priced, said: _Particulars
         deal_reference=order.deal_reference,
         sales_reference=order.deal,
         consumer_default_notice=_consumer_notice(order, company, priced.totals),
-        seller_footer=_footer(company),
+        seller_footer=footer_entries(company),
         rounding_method=priced.method,
     )
 
@@ -200,7 +200,8 @@ def _prepaid(totals: Totals, prepaid: Decimal) -> Totals:
     return replace(totals, prepaid=paid, payable=totals.charged - paid)
 
 
-def _seller(company: Company) -> Party:
+def seller_of(company: Company) -> Party:
+    """Return the company as the party of a document."""
     return Party(
         name=company.name,
         address=company.address,
@@ -233,7 +234,8 @@ def _ship_to(order: Order) -> Address | None:
     return shipping
 
 
-def _footer(company: Company) -> tuple[tuple[str, str], ...]:
+def footer_entries(company: Company) -> tuple[tuple[str, str], ...]:
+    """Return what the company says of itself at the foot of a document, name and value."""
     entries = (
         ("website", company.website),
         ("bank_name", company.bank_name),

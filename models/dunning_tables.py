@@ -1,8 +1,8 @@
 """The tables of dunning: rules, runs, what they took, notices, and what is agreed with debtors.
 
 What is history is append-only (triggers in ``migrations/versions/0004_dunning.py``). Personal data
-lives in ``debtor`` only; the reasons that people give stand in ``dunning_block`` and
-``dunning_notice``.
+lives in ``debtor`` only; the reasons that people give stand in ``dunning_block``,
+``payment_agreement`` and ``dunning_notice``.
 """
 
 from __future__ import annotations
@@ -304,11 +304,77 @@ class Debtor(SQLModel, table=True):
     updated_at: datetime = _instant()
 
 
+class PaymentAgreement(SQLModel, table=True):
+    """What was agreed about paying: one promise, or a plan of instalments; one open per customer.
+
+    ``total`` is what is to be paid in all, None for all that is due. ``every`` is ``week`` or
+    ``month`` for a plan. An agreement that has ended stays as it is.
+    """
+
+    __tablename__: ClassVar[str] = "payment_agreement"
+    __table_args__ = (
+        CheckConstraint("kind in ('promise','instalments')", name="kind"),
+        CheckConstraint("total > 0", name="total"),
+        CheckConstraint(
+            "case kind when 'instalments' then total is not null and every in ('week','month')"
+            " else every = '' end",
+            name="plan",
+        ),
+        CheckConstraint("ended_as in ('','kept','withdrawn','replaced')", name="ended_as"),
+        CheckConstraint("(ended_as = '') = (ended_at is null)", name="ended_at"),
+        Index(
+            "payment_agreement_open",
+            "customer_id",
+            unique=True,
+            postgresql_where=text("ended_at is null"),
+        ),
+        Index("payment_agreement_customer", "customer_id", "id"),
+    )
+
+    id: int | None = _key()
+    customer_id: int = _reference("customer.id", index=False)
+    kind: str
+    total: Decimal | None = _money(nullable=True)
+    currency: str
+    every: str = ""
+    agreed_at: datetime = _instant()
+    agreed_by: str
+    ended_at: datetime | None = _instant(nullable=True)
+    ended_as: str = ""
+    ended_by: str = ""
+    reason: str = ""
+
+
+class AgreedItem(SQLModel, table=True):
+    """An invoice that an agreement is about, and what was owed on it then. Append-only."""
+
+    __tablename__: ClassVar[str] = "agreed_item"
+    __table_args__ = (CheckConstraint("owed > 0", name="owed"),)
+
+    agreement_id: int = Field(
+        sa_column=Column(BigInteger, ForeignKey("payment_agreement.id"), primary_key=True)
+    )
+    invoice_id: int = Field(
+        sa_column=Column(BigInteger, ForeignKey("invoice.id"), primary_key=True)
+    )
+    owed: Decimal = _money()
+
+
 class PaymentPromise(SQLModel, table=True):
-    """A payment date agreed with a customer: a promise, or one instalment of a plan (X4)."""
+    """A payment date agreed with a customer: a promise, or one instalment of a plan (X4).
+
+    ``number`` is its place in the agreement; without an agreement nothing keeps it by itself.
+    """
 
     __tablename__: ClassVar[str] = "payment_promise"
     __table_args__ = (
+        CheckConstraint(
+            "case when agreement_id is null then number is null and kind = 'promise'"
+            " else number >= 1 end",
+            name="agreement",
+        ),
+        CheckConstraint("kind <> 'instalment' or amount is not null", name="instalment"),
+        Index("payment_promise_order", "agreement_id", "number", unique=True),
         CheckConstraint("kind in ('promise','instalment')", name="kind"),
         CheckConstraint("status in ('open','kept','withdrawn')", name="status"),
         CheckConstraint("amount > 0", name="amount"),
@@ -330,13 +396,23 @@ class PaymentPromise(SQLModel, table=True):
     agreed_at: datetime = _instant()
     agreed_by: str
     settled_at: datetime | None = _instant(nullable=True)
+    agreement_id: int | None = _reference("payment_agreement.id", nullable=True, index=False)
+    number: int | None = None
 
 
 class DunningCall(SQLModel, table=True):
-    """A call to a customer and what came of it. Append-only."""
+    """A call to a customer and what came of it: one per task. Append-only."""
 
     __tablename__: ClassVar[str] = "dunning_call"
     __table_args__ = (
+        Index(
+            "dunning_call_noted_once",
+            "customer_id",
+            "called_on",
+            "outcome",
+            unique=True,
+            postgresql_where=text("task_id is null"),
+        ),
         Index(
             "dunning_call_successful",
             "customer_id",
@@ -361,7 +437,8 @@ class DunningCall(SQLModel, table=True):
 class DunningBlock(SQLModel, table=True):
     """What keeps dunning away: of a whole customer (Mahnsperre, insolvency) or of one invoice.
 
-    ``until`` is the last day it holds; without one it holds until it is lifted.
+    ``until`` is the last day it holds; without one it holds until it is lifted. ``outcome`` says
+    how a dispute ended.
     """
 
     __tablename__: ClassVar[str] = "dunning_block"
@@ -370,6 +447,15 @@ class DunningBlock(SQLModel, table=True):
         CheckConstraint("kind <> 'dispute' or invoice_id is not null", name="dispute"),
         CheckConstraint("kind <> 'insolvency' or invoice_id is null", name="insolvency"),
         CheckConstraint("until >= since", name="until"),
+        CheckConstraint("outcome = '' or lifted_at is not null", name="outcome"),
+        Index(
+            "dunning_block_once",
+            "customer_id",
+            "kind",
+            text("coalesce(invoice_id, 0)"),
+            unique=True,
+            postgresql_where=text("lifted_at is null and until is null"),
+        ),
         Index(
             "dunning_block_customer",
             "customer_id",
@@ -393,6 +479,7 @@ class DunningBlock(SQLModel, table=True):
     set_by: str
     lifted_at: datetime | None = _instant(nullable=True)
     lifted_by: str = ""
+    outcome: str = ""
 
 
 class OpenItemImport(SQLModel, table=True):

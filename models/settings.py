@@ -71,6 +71,13 @@ class Settings(BaseSettings):
         None, description="folder of the embedded mailbox; unset with a real mail server"
     )
 
+    letter_spool_dir: Path | None = Field(
+        None, description="folder of letters to print; the embedded stack has one by itself"
+    )
+    templates_dir: Path | None = Field(
+        None, description="folder of your own texts of notices; what is not there is ours"
+    )
+
     heartbeat_file: Path | None = Field(
         None, description="file that worker and dispatcher touch every second to say they are alive"
     )

@@ -16,9 +16,11 @@ import structlog
 from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio.exceptions import TemporalError
 
-from models.messages import Command, Progress
+from models.messages import Command, DunningProgress, Progress
 from models.store import approvals, decisions, outbox
 from models.store.decisions import Decision
+from models.store.dunning import decisions as dunning
+from models.store.dunning.telling import PREFIX
 from starter.api.services import Services, now
 
 SIGNALS = {
@@ -69,7 +71,7 @@ async def command_case(services: Services, case_id: str, decision: Decision) -> 
     """Store a decision about a case and tell its workflow."""
     at = now()
     async with services.database.transaction() as session:
-        if not await decisions.store(session, case_id, decision, at):
+        if not await _store(session, case_id, decision, at):
             return Done(case_id, known=True, effective=True)
         command, row_id = await _promise(session, case_id, decision, at)
     return await _carry_out(services, case_id, decision.name, command, row_id)
@@ -77,25 +79,50 @@ async def command_case(services: Services, case_id: str, decision: Decision) -> 
 
 async def decide_approval(services: Services, approval_id: int, decision: Decision) -> Done:
     """Store the decision of an approval and tell its case; the same decision again is known."""
-    at, approved = now(), decision.name == "approve"
+    at = now()
     async with services.database.transaction() as session:
         approval = await approvals.get(session, approval_id)
-        new = await approvals.decide(
-            session,
-            approval,
-            approved=approved,
-            by=decision.by,
-            reason=decision.reason,
-            at=at,
-        )
+        if approval.step == approvals.SEND_NOTICE:
+            new = await dunning.decide(session, approval, decision, at)
+        else:
+            new = await approvals.decide(
+                session,
+                approval,
+                approved=decision.name == "approve",
+                by=decision.by,
+                reason=decision.reason,
+                at=at,
+            )
         if not new:
             return Done(approval.case_id, known=True, effective=True)
         command, row_id = await _promise(session, approval.case_id, decision, at)
     return await _carry_out(services, approval.case_id, decision.name, command, row_id)
 
 
+async def approve_all(services: Services, rule: str, by: str) -> int:
+    """Approve every notice of a rule that waits; return how many. Their cases hear of it soon."""
+    at, decision = now(), Decision("approve", by)
+    async with services.database.transaction() as session:
+        waiting = await approvals.pending_of_rule(session, rule)
+        for approval in waiting:
+            if await dunning.decide(session, approval, decision, at):
+                await _promise(session, approval.case_id, decision, at, after=timedelta(0))
+    return len(waiting)
+
+
+async def _store(session: AsyncSession, case_id: str, decision: Decision, at: datetime) -> bool:
+    if case_id.startswith(PREFIX):
+        return await dunning.store(session, case_id, decision, at)
+    return await decisions.store(session, case_id, decision, at)
+
+
 async def _promise(
-    session: AsyncSession, case_id: str, decision: Decision, at: datetime
+    session: AsyncSession,
+    case_id: str,
+    decision: Decision,
+    at: datetime,
+    *,
+    after: timedelta = SAFETY_NET,
 ) -> tuple[Command, int]:
     """Queue the signal. The command says only that there is a decision: its values are stored."""
     command = Command(id=f"{decision.name}-{uuid4()}", stored=True, by=decision.by)
@@ -104,7 +131,7 @@ async def _promise(
         case_id,
         SIGNALS[decision.name],
         at,
-        after=SAFETY_NET,
+        after=after,
         id=command.id,
         stored=command.stored,
         by=command.by,
@@ -119,8 +146,9 @@ async def _carry_out(
     try:
         async with asyncio.timeout(PATIENCE):
             client = await services.temporal()
+            answer = DunningProgress if case_id.startswith(PREFIX) else Progress
             await client.get_workflow_handle(case_id).execute_update(
-                name, command, id=command.id, result_type=Progress
+                name, command, id=command.id, result_type=answer
             )
     except (TemporalError, TimeoutError, OSError, RuntimeError) as error:
         log.warning("not taken yet", case=case_id, command=name, error=type(error).__name__)

@@ -102,6 +102,18 @@ def _expectations(company: Company) -> tuple[tuple[str, object, object, str], ..
             company.approval_above is None or company.approval_above >= 0,
             "a sum of 0 or more",
         ),
+        (
+            "approval_days",
+            company.approval_days,
+            1 <= company.approval_days <= 60,
+            "a number of days from 1 to 60",
+        ),
+        (
+            "approval_escalation_days",
+            company.approval_escalation_days,
+            1 <= company.approval_escalation_days <= company.approval_days,
+            "a number of days from 1 to approval_days",
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -19,6 +19,7 @@ from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
+from models.dunning_start import start_dunning_case
 from models.messages import (
     CaseStart,
     Command,
@@ -30,11 +31,14 @@ from models.messages import (
 from models.settings import Settings
 from models.store import deals, fetches, orders, outbox
 from models.store.database import Database
+from models.store.dunning.telling import PREFIX, customer_no_of
 from models.store.outbox import Leased
 from starter.fetches import restart_lost, start_fetch
 from starter.logs import configure_logs
 from starter.loop import run
 from starter.metrics import DatabaseGauges, meter_of, runtime_of
+from starter.rule_runs import resume_runs
+from starter.schedules import keep_schedules
 from starter.stack.heartbeat import beat
 from starter.temporal import connect, start_case
 
@@ -43,6 +47,7 @@ LEASE = timedelta(seconds=30)
 POLL_SECONDS = 1.0
 SWEEP_SECONDS = 60.0
 LONGEST_PAUSE = timedelta(minutes=5)
+_CASES = "'OrderToCash', 'DunningCase'"
 
 MESSAGES: dict[str, type[Message]] = {
     "payment_received": PaymentReceived,
@@ -109,6 +114,10 @@ class Dispatcher:
         if row.signal == fetches.FETCH:  # no case yet: an order that has to be fetched first
             await start_fetch(self.client, row.case_id, row.payload, self.task_queue)
             return
+        if row.case_id.startswith(PREFIX):
+            message = MESSAGES[row.signal].model_validate(row.payload)
+            await self._start_dunning(row.case_id, signal=(row.signal, message))
+            return
         if row.start is None:
             log.error("there is no such case", case=row.case_id, signal=row.signal)
             return
@@ -124,6 +133,12 @@ class Dispatcher:
     ) -> None:
         await start_case(self.client, start, task_queue=self.task_queue, again=again, signal=signal)
 
+    async def _start_dunning(
+        self, case_id: str, *, signal: tuple[str, Message] | None = None
+    ) -> None:
+        number = customer_no_of(case_id)
+        await start_dunning_case(self.client, number, task_queue=self.task_queue, signal=signal)
+
     async def sweep(self) -> int:
         """Start open cases that have no workflow, tell payments again; return how many repairs."""
         async with self.database.transaction() as session:
@@ -134,20 +149,30 @@ class Dispatcher:
         repairs += await restart_lost(self.client, waiting, self.task_queue)
         if not opened:
             return repairs
-        running = "WorkflowType = 'OrderToCash' AND ExecutionStatus = 'Running'"
+        running = f"WorkflowType IN ({_CASES}) AND ExecutionStatus = 'Running'"
         alive = {w.id async for w in self.client.list_workflows(running, page_size=1000)}
         lost = [case_id for case_id in opened if case_id not in alive]
         for first in range(0, len(lost), BATCH):
             part = lost[first : first + BATCH]
             async with self.database.transaction() as session:
                 starts = await orders.case_starts(session, set(part))
-            await asyncio.gather(*(self._start(starts[case_id], again=True) for case_id in part))
+            await asyncio.gather(*(self._start_again(case_id, starts) for case_id in part))
         if lost:
             log.warning("started cases that had no workflow", count=len(lost))
         return repairs + len(lost)
 
+    async def _start_again(self, case_id: str, orders: Mapping[str, CaseStart]) -> None:
+        if case_id.startswith(PREFIX):
+            await self._start_dunning(case_id)
+        else:
+            await self._start(orders[case_id], again=True)
+
     async def run(self, wake: asyncio.Event, stop: asyncio.Event) -> None:
-        """Deliver whenever something is written or due, and sweep every minute, until stopped."""
+        """Deliver whenever something is written or due, until stopped.
+
+        Every minute it sweeps, keeps the Schedules of the rules as they should be, and goes on with
+        runs of rules that have no workflow any more.
+        """
         swept = float("-inf")
         loop = asyncio.get_running_loop()
         while not stop.is_set():
@@ -156,6 +181,8 @@ class Dispatcher:
                 if await self.deliver_due() == BATCH:
                     continue
                 if loop.time() - swept >= SWEEP_SECONDS:
+                    await keep_schedules(self.client, self.database, self.task_queue, self.clock())
+                    await resume_runs(self.client, self.database, self.clock(), self.task_queue)
                     await self.sweep()
                     swept = loop.time()
             except Exception as error:  # noqa: BLE001 - it must outlive every outage

@@ -6,6 +6,8 @@ anything is undone.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from temporalio import workflow
 from temporalio.exceptions import (
     ActivityError,
@@ -16,8 +18,10 @@ from temporalio.exceptions import (
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
-    from models.messages import DecisionRequest, Progress, StepRequest
+    from models.messages import DecisionRequest, Message, Progress, StepRequest
     from workflows.policies import LOCAL_DEADLINE, LOCAL_TRIES, POLICIES, SILENCE
+
+P = TypeVar("P")
 
 
 class EffectFailedError(Exception):
@@ -33,11 +37,16 @@ class EffectFailedError(Exception):
 
 
 async def run_effect(name: str, request: StepRequest | DecisionRequest, summary: str) -> Progress:
-    """Bring the effect about and return where the case stands afterwards, or EffectFailedError."""
+    """Bring an effect of an order's case about; return where that stands, or EffectFailedError."""
+    return await effect_of(Progress, name, request, summary)
+
+
+async def effect_of(answer: type[P], name: str, request: Message, summary: str) -> P:
+    """Bring the effect about and return what comes of it, or EffectFailedError."""
     policy = POLICIES[name]
     if policy.local:
         try:
-            return await _run_local(name, request, summary)
+            return await _run_local(answer, name, request, summary)
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise
@@ -45,10 +54,10 @@ async def run_effect(name: str, request: StepRequest | DecisionRequest, summary:
                 raise failure from error
             workflow.logger.warning("%s goes on as a visible activity", name)
     try:
-        progress: Progress = await workflow.execute_activity(
+        progress: P = await workflow.execute_activity(
             name,
             request,
-            result_type=Progress,
+            result_type=answer,
             start_to_close_timeout=policy.one_try,
             heartbeat_timeout=SILENCE,
             schedule_to_close_timeout=policy.give_up_after,
@@ -63,11 +72,11 @@ async def run_effect(name: str, request: StepRequest | DecisionRequest, summary:
     return progress
 
 
-async def _run_local(name: str, request: StepRequest | DecisionRequest, summary: str) -> Progress:
-    progress: Progress = await workflow.execute_local_activity(
+async def _run_local(answer: type[P], name: str, request: Message, summary: str) -> P:
+    progress: P = await workflow.execute_local_activity(
         name,
         request,
-        result_type=Progress,
+        result_type=answer,
         schedule_to_close_timeout=LOCAL_DEADLINE,
         retry_policy=LOCAL_TRIES,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

@@ -26,10 +26,9 @@ with workflow.unsafe.imports_passed_through():
         Progress,
         StepRequest,
     )
+    from workflows.decisions import Decisions
     from workflows.display import Display
     from workflows.effects import EffectFailedError, run_effect
-
-REMEMBERED_COMMANDS = 200
 
 
 @workflow.defn(name="OrderToCash")
@@ -43,9 +42,7 @@ class OrderToCash:
         self._revision = start.revision
         self._progress = state.progress
         self._payments = list(state.payments)
-        self._seen = list(state.seen)
-        self._commands: list[tuple[str, Command]] = []
-        self._answers: dict[str, Progress | str] = {}
+        self._decisions: Decisions[Progress] = Decisions(state.seen)
         self._display = Display()
         self._last_key = ""
         self._heeded = False
@@ -68,8 +65,8 @@ class OrderToCash:
         while True:
             self._progress = progress
             self._heed_cancellation()
-            if self._commands:
-                progress = await self._take_decision(*self._commands[0])
+            if self._decisions:
+                progress = await self._take_decision(*self._decisions.first)
             elif self._payments:
                 progress = await self._reconcile(self._payments[0])
             elif progress.plan.step is Step.WAIT:
@@ -93,7 +90,7 @@ class OrderToCash:
         command = Command(
             id=f"cancelled-{workflow.info().run_id}", reason=reason or "cancelled in Temporal"
         )
-        self._note("cancel", command)
+        self._decisions.note("cancel", command)
 
     # What the case does -----------------------------------------------------------------------
 
@@ -160,7 +157,7 @@ class OrderToCash:
         timeout = progress.wake_at - workflow.now() if progress.wake_at else None
         try:
             await workflow.wait_condition(
-                lambda: bool(self._commands or self._payments),
+                lambda: bool(self._decisions or self._payments),
                 timeout=timeout,
                 timeout_summary=progress.plan.next_step,
             )
@@ -172,9 +169,9 @@ class OrderToCash:
     def _continue_as_new_if_long(self, start: CaseStart) -> None:
         if not workflow.info().is_continue_as_new_suggested():
             return
-        if self._commands or self._payments or not workflow.all_handlers_finished():
+        if self._decisions or self._payments or not workflow.all_handlers_finished():
             return
-        state = CaseState(progress=self._progress, seen=tuple(self._seen))
+        state = CaseState(progress=self._progress, seen=self._decisions.seen)
         workflow.continue_as_new(start.model_copy(update={"state": state}))
 
     # Facts and decisions ----------------------------------------------------------------------
@@ -188,37 +185,37 @@ class OrderToCash:
     @workflow.update(description="Correct fields of the order, as `case correct` does.")
     async def correct(self, command: Command) -> Progress:
         """Correct the order; the case is checked again and goes on."""
-        return await self._decide("correct", command)
+        return await self._decisions.decide("correct", command, self._progress)
 
     @workflow.update(description="Approve what the case asked an approval for.")
     async def approve(self, command: Command) -> Progress:
         """Approve; the case goes on."""
-        return await self._decide("approve", command)
+        return await self._decisions.decide("approve", command, self._progress)
 
     @workflow.update(description="Reject what the case asked an approval for; give a reason.")
     async def reject(self, command: Command) -> Progress:
         """Reject; the case closes without an invoice."""
-        return await self._decide("reject", command)
+        return await self._decisions.decide("reject", command, self._progress)
 
     @workflow.update(description="Repeat the step that failed, after its cause is mended.")
     async def retry(self, command: Command) -> Progress:
         """Repeat the failed step."""
-        return await self._decide("retry", command)
+        return await self._decisions.decide("retry", command, self._progress)
 
     @workflow.update(description="Cancel the order: undo what was done, with documents.")
     async def cancel(self, command: Command) -> Progress:
         """Cancel the order; give a reason."""
-        return await self._decide("cancel", command)
+        return await self._decisions.decide("cancel", command, self._progress)
 
     @workflow.update(description="Move the due date: fields {'due': '2026-12-31'}.")
     async def extend(self, command: Command) -> Progress:
         """Move the due date; the customer is told."""
-        return await self._decide("extend", command)
+        return await self._decisions.decide("extend", command, self._progress)
 
     @workflow.update(description="A write-off was proposed by the API, which checks who may.")
     async def write_off(self, command: Command) -> Progress:
         """Look at a proposed write-off; it needs a second person, so only the API proposes it."""
-        return await self._decide("write_off", command)
+        return await self._decisions.decide("write_off", command, self._progress)
 
     @write_off.validator
     def _may_write_off(self, command: Command) -> None:
@@ -247,48 +244,48 @@ class OrderToCash:
     @workflow.signal(name="correct_order", description="Like the update `correct`, no answer.")
     def correct_signal(self, command: Command) -> None:
         """Correct the order; ignored where nothing is to be corrected."""
-        self._note("correct", command)
+        self._decisions.note("correct", command)
 
     @workflow.signal(name="approval", description="Like the update `approve`, no answer.")
     def approve_signal(self, command: Command) -> None:
         """Approve; ignored where nothing waits for it."""
-        self._note("approve", command)
+        self._decisions.note("approve", command)
 
     @workflow.signal(name="rejection", description="Like the update `reject`, no answer.")
     def reject_signal(self, command: Command) -> None:
         """Reject; ignored where nothing waits for it."""
-        self._note("reject", command)
+        self._decisions.note("reject", command)
 
     @workflow.signal(name="retry_step", description="Like the update `retry`, no answer.")
     def retry_signal(self, command: Command) -> None:
         """Repeat the failed step; ignored where none failed."""
-        self._note("retry", command)
+        self._decisions.note("retry", command)
 
     @workflow.signal(name="cancel_order", description="Like the update `cancel`, no answer.")
     def cancel_signal(self, command: Command) -> None:
         """Cancel the order; ignored where it is over already."""
-        self._note("cancel", command)
+        self._decisions.note("cancel", command)
 
     @workflow.signal(name="extend_due_date", description="Like the update `extend`, no answer.")
     def extend_signal(self, command: Command) -> None:
         """Move the due date; ignored where nothing is open."""
-        self._note("extend", command)
+        self._decisions.note("extend", command)
 
     @workflow.signal(description="A write-off was proposed by the API: look at it.")
     def write_off_proposed(self, command: Command) -> None:
         """Look at a proposed write-off; one that is not stored is ignored."""
         if command.stored:
-            self._note("write_off", command)
+            self._decisions.note("write_off", command)
 
     @workflow.signal(description="The shop sent a newer version of the order.")
     def order_changed(self, fact: OrderChanged) -> None:
         """Look at the case again with what the shop says now."""
-        self._note("look", Command(id=f"{fact.outbox_id}", stored=True, by="shop"))
+        self._decisions.note("look", Command(id=f"{fact.outbox_id}", stored=True, by="shop"))
 
     @workflow.signal(description="A pause is over (a CRM asked for one): look at the case.")
     def look_again(self, fact: LookAgain) -> None:
         """Look at the case again."""
-        self._note("look", Command(id=fact.outbox_id, stored=True, by="zahltag"))
+        self._decisions.note("look", Command(id=fact.outbox_id, stored=True, by="zahltag"))
 
     @workflow.query(description="Where the case stands, what comes next, when and why.")
     def progress(self) -> Progress | None:
@@ -296,27 +293,13 @@ class OrderToCash:
         return self._progress
 
     def _must_wait_for(self, wanted: WaitingFor, name: str, command: Command) -> None:
-        if command.stored or command.id in self._seen:
+        if command.stored or self._decisions.knows(command):
             return
         waiting = self._progress.plan.waiting_for if self._progress else WaitingFor.NOTHING
         if waiting is not wanted:
             raise ApplicationError(
                 f"The case waits for {waiting}, so there is nothing to {name}.", type="WrongState"
             )
-
-    def _note(self, name: str, command: Command) -> None:
-        if command.id not in self._seen and all(c.id != command.id for _, c in self._commands):
-            self._commands.append((name, command))
-
-    async def _decide(self, name: str, command: Command) -> Progress:
-        if command.id in self._seen and self._progress:
-            return self._progress
-        self._note(name, command)
-        await workflow.wait_condition(lambda: command.id in self._answers)
-        answer = self._answers[command.id]
-        if isinstance(answer, str):
-            raise ApplicationError(answer, type="Refused", non_retryable=True)
-        return answer
 
     async def _take_decision(self, name: str, command: Command) -> Progress:
         """Store the decision unless the API has, and see what follows from it."""
@@ -325,13 +308,11 @@ class OrderToCash:
         )
         try:
             progress = await run_effect("take_decision", request, f"{name}: a person's decision")
-            self._answers[command.id] = progress
+            self._decisions.answer(progress)
         except EffectFailedError as error:
             if not error.refused or self._progress is None:
                 raise
-            self._answers[command.id] = error.reason
+            self._decisions.answer(error.reason)
             progress = self._progress
-        self._commands.pop(0)
         self._last_key = ""
-        self._seen = [*self._seen, command.id][-REMEMBERED_COMMANDS:]
         return progress

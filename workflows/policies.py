@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from temporalio.common import RetryPolicy
 
+from domain.dunning import case as dunning
 from domain.order_case import Step
 
 
@@ -69,6 +70,21 @@ FETCH = EffectPolicy(
     retry=MAIL.retry,
 )
 
+# A notice is looked at anew every hour: its day, its sums and its deadline grow old otherwise.
+NOTICE = EffectPolicy(
+    local=False,
+    one_try=MAIL.one_try,
+    retry=MAIL.retry,
+    give_up_after=timedelta(hours=1),
+)
+
+# The steps of a rule's run work on all customers, or on a page of them.
+RUN = EffectPolicy(
+    local=False,
+    one_try=timedelta(minutes=5),
+    retry=DATABASE.retry,
+)
+
 POLICIES: Mapping[str, EffectPolicy] = {
     Step.VALIDATE_CUSTOMER: DATABASE,
     Step.CREATE_INVOICE: DOCUMENT,
@@ -85,6 +101,26 @@ POLICIES: Mapping[str, EffectPolicy] = {
     Step.UPDATE_DEAL: DEAL,
     "fetch_order": FETCH,
     "take_decision": DATABASE,
+    "look_at_dunning": DATABASE,
+    dunning.Step.ANSWER_CLAIM: DATABASE,
+    dunning.Step.ANSWER_BOUNCE: DATABASE,
+    dunning.Step.RENEW_NOTICE: DATABASE,
+    dunning.Step.DROP_NOTICE: DATABASE,
+    dunning.Step.ESCALATE_APPROVAL: DATABASE,
+    dunning.Step.ASK_ABOUT_MONEY: DATABASE,
+    dunning.Step.SEND_NOTICE: NOTICE,
+    dunning.Step.END_DUNNING: DATABASE,
+    "report_dunning_failure": DATABASE,
+    "take_dunning_decision": DATABASE,
+    "call_rule": RUN,
+    "due_rules": DATABASE,
+    "select_customers": RUN,
+    "hand_over": RUN,
+    "mark_customers": RUN,
+    "group_managers": RUN,
+    "tell_manager": MAIL,
+    "finish_run": DATABASE,
+    "report_run_failure": DATABASE,
 }
 
 # A worker that has not beaten for this long is dead (``activities.pulse``): the effect is tried

@@ -80,12 +80,15 @@ class Standing:
 
     ``overdue`` is what may be dunned, ``late`` whether anything at all is overdue, disputed or
     blocked too. ``claims`` are claims of runs without an answer, ``bounced`` mails of notices that
-    did not arrive. ``held_by`` says why the customer must not hear from us now, until the day
-    ``held_until`` or without an end. ``money`` are payments nobody has assigned that may be this
-    customer's, ``money_asked`` those with a task. ``day_taken``: a dunning step went out today
-    already. ``forecast`` says what the rules will do next, on ``forecast_on``.
+    did not arrive, ``unknown`` a notice of which nobody can say whether it went out. ``held_by``
+    says why the customer must not hear from us now, until the day ``held_until`` or without an end;
+    a reminder of what was agreed may go out all the same if the customer ``hears_of_instalments``.
+    ``money`` are payments nobody has assigned that may be this customer's, ``money_asked`` those
+    with a task. ``day_taken``: a dunning step went out today already. ``forecast`` says what the
+    rules will do next, on ``forecast_on``. ``ladder`` is the last one, ended or not.
     """
 
+    customer_id: int
     customer_no: str
     currency: str
     level: int = 0
@@ -95,8 +98,10 @@ class Standing:
     claims: tuple[int, ...] = ()
     bounced: tuple[int, ...] = ()
     notice: PendingNotice | None = None
+    unknown: int | None = None
     held_by: str = ""
     held_until: date | None = None
+    hears_of_instalments: bool = True
     money: tuple[int, ...] = ()
     money_asked: tuple[int, ...] = ()
     day_taken: bool = False
@@ -185,6 +190,15 @@ def _answer(case: Standing) -> Plan | None:
 def _notice(case: Standing, today: date) -> Plan | None:
     """Move the notice that is under way: drop it, propose it anew, wait for its yes, send it."""
     notice = case.notice
+    if case.unknown is not None:
+        return Plan(
+            Step.WAIT,
+            Status.ON_HOLD,
+            "go on when a person has said whether the last notice went out",
+            f"the mail server broke off while it took notice {case.unknown}: it may have gone out,"
+            " and it is never sent twice on a guess",
+            attention=True,
+        )
     if notice is None:
         return None
     cause = f"notice-{notice.id}"
@@ -201,7 +215,7 @@ def _notice(case: Standing, today: date) -> Plan | None:
 
 def _no_longer(case: Standing, notice: PendingNotice, today: date) -> str:
     """Return why the notice must not go out any more; empty if it may."""
-    if case.held_by and not notice.on_agreed_date:
+    if case.held_by and not (notice.on_agreed_date and case.hears_of_instalments):
         return case.held_by
     if notice.due <= 0:
         return "nothing of it is due any more"

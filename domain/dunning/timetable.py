@@ -2,8 +2,8 @@
 
 A run is named by its slot, the local time on the calendar (``2026-03-29T02:00``), whatever the
 clocks do. An hour that does not exist (the clock is put forward) runs when it would have come: at
-03:00 summer time for 02:00. An hour that comes twice runs the first time only. Rules do run on
-holidays (X12).
+03:00 summer time for 02:00. An hour that comes twice runs the second time, as the calendars of
+Temporal do. Rules do run on holidays (X12).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from itertools import islice
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -66,8 +66,32 @@ class Timetable:
     def run(self, day: date, zone: ZoneInfo) -> Run:
         """Return the run of a local day."""
         slot = datetime.combine(day, time(self.hour))
-        # fold=0: the first of two, and a missing hour in the offset of before.
-        return Run(slot, slot.replace(tzinfo=zone, fold=0).astimezone(UTC))
+        # The later one: the second of two, and for a missing hour the offset of before.
+        return Run(slot, max(_instants(slot, zone)))
+
+    def is_missing(self, day: date, zone: ZoneInfo) -> bool:
+        """Tell whether the clocks skip the rule's hour on that day."""
+        before, after = _instants(datetime.combine(day, time(self.hour)), zone)
+        return before > after
+
+    def slot_at(self, at: datetime, zone: ZoneInfo) -> datetime | None:
+        """Return the slot that an instant stands for; None where the rule is not due then.
+
+        Both passes of an hour that comes twice stand for the same slot: who takes it a second time
+        finds everything done.
+        """
+        local = at.astimezone(zone)
+        slot = datetime.combine(local.date(), time(self.hour))
+        if not self.runs_on(slot.date()):
+            return None
+        on_time = local.replace(tzinfo=None) == slot or self.run(slot.date(), zone).at == at
+        return slot if on_time else None
+
+
+def _instants(slot: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the instants of a local time by the offsets of before and after a change of clocks."""
+    first, second = (slot.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return first, second
 
 
 def next_weekday(day: date, weekday: str) -> date:
@@ -84,6 +108,13 @@ def runs_after(table: Timetable, zone: ZoneInfo, after: datetime) -> Iterator[Ru
             if run.at > after:
                 yield run
         day += _DAY
+
+
+def runs_between(
+    table: Timetable, zone: ZoneInfo, after: datetime, until: datetime
+) -> Iterator[Run]:
+    """Return the runs after an instant, up to and with another one."""
+    return takewhile(lambda run: run.at <= until, runs_after(table, zone, after))
 
 
 def next_runs(table: Timetable, zone: ZoneInfo, after: datetime, count: int = 5) -> list[Run]:

@@ -16,6 +16,7 @@ from models.tables import Approval
 
 ACCEPT_ORDER = "accept_order"
 WRITE_OFF = "write_off"
+SEND_NOTICE = "send_notice"
 
 
 async def request(
@@ -29,8 +30,10 @@ async def request(
     why: str,
     at: datetime,
     proposed_by: str = "",
-) -> None:
-    """Ask for a decision, once per key.
+    rule: str = "",
+    customer_id: int | None = None,
+) -> int | None:
+    """Ask for a decision, once per key; return the new approval's id, None if it was asked before.
 
     ``proposed_by`` is the person who proposed it, who cannot be the one who approves (four eyes);
     what a rule or the case itself asks for has none.
@@ -40,11 +43,12 @@ async def request(
         .values(
             key=key,
             case_id=case_id,
+            customer_id=customer_id,
             step=step,
             amount=amount,
             currency=currency,
             why=why,
-            rule="",
+            rule=rule,
             proposed_by=proposed_by,
             status="pending",
             requested_at=at,
@@ -54,10 +58,11 @@ async def request(
         .on_conflict_do_nothing()
         .returning(col(Approval.id))
     )
-    approval_id = (await session.exec(statement)).scalar_one_or_none()
+    approval_id: int | None = (await session.exec(statement)).scalar_one_or_none()
     if approval_id is not None:
         text = f"Approval {approval_id} asked for: {why}"
         history.note(session, case_id, at, "approval_requested", text, approval=approval_id)
+    return approval_id
 
 
 async def decide(
@@ -102,6 +107,17 @@ async def pending_of(session: AsyncSession, case_id: str) -> Approval | None:
         .with_for_update()
     )
     return (await session.exec(query)).first()
+
+
+async def pending_of_rule(session: AsyncSession, rule: str) -> list[Approval]:
+    """Return what a rule has asked for and nobody has decided, locked."""
+    query = (
+        select(Approval)
+        .where(Approval.rule == rule, Approval.status == "pending")
+        .order_by(col(Approval.id))
+        .with_for_update()
+    )
+    return list(await session.exec(query))
 
 
 async def withdraw_all(session: AsyncSession, case_id: str, at: datetime, reason: str) -> None:

@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
+from datetime import datetime
+
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.errors import NotFoundError
+from models.store.sql import Statement
 from models.tables import Document
+
+PDF = "application/pdf"
+
+_KEEP = Statement("""
+insert into document (kind, filename, media_type, sha256, content, created_at)
+values (:kind, :filename, :media_type, :sha256, :content, :at) returning id
+""")
+
+
+async def keep(
+    session: AsyncSession, *, kind: str, filename: str, content: bytes, at: datetime
+) -> int:
+    """Store a PDF that goes out, and return its id."""
+    document_id: int = await _KEEP.value(
+        session,
+        kind=kind,
+        filename=filename,
+        media_type=PDF,
+        sha256=hashlib.sha256(content).hexdigest(),
+        content=content,
+        at=at,
+    )
+    return document_id
 
 
 async def get(session: AsyncSession, document_id: int | None) -> Document:

@@ -17,6 +17,7 @@ from domain.invoice import DocumentType, Invoice
 from domain.write_off import vat_shares
 from models.codec import dump_invoice, load_invoice, read_invoice
 from models.store import history, ledger
+from models.store.dunning import agreements
 from models.store.ledger import Account, EntryKind, Line
 from models.store.sql import Statement
 from models.tables import InvoiceRow, OpenItem
@@ -140,6 +141,7 @@ async def issue(
         # The claim is taken back. Payments were released before, so the whole of it is open.
         item = await open_item(session, claim)
         item.open_amount += invoice.totals.charged
+        await agreements.settle_kept(session, customer_id, at)
     total = f"{invoice.totals.charged:.2f} {invoice.currency}"
     event, name = ("cancellation_created", "Cancellation") if cancels else ("invoice_created", "")
     text = f"{name} {invoice_no} over {total}" if name else f"Invoice {invoice_no} over {total}"
@@ -213,6 +215,7 @@ async def write_off(session: AsyncSession, row: InvoiceRow, at: datetime, valid_
     text = f"{item.open_amount:.2f} {row.currency} written off"
     history.note(session, row.case_id, at, "written_off", text, invoice=row.id)
     item.open_amount = Decimal(0)
+    await agreements.settle_kept(session, row.customer_id, at)
 
 
 async def of_case(session: AsyncSession, case_id: str) -> InvoiceRow:

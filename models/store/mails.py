@@ -36,6 +36,8 @@ _SETTLE = Statement("""
 update outgoing_mail set state = :state, outcome = :outcome, settled_at = :settled_at
 where key = :key and state <> 'sent' returning case_id, kind
 """)
+_STATE = Statement("select state from outgoing_mail where key = :key")
+_ID = Statement("select id from outgoing_mail where key = :key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,17 @@ async def addressee(session: AsyncSession, case_id: str, key: str) -> Addressee:
     if row is None:
         raise RefusedError(f"The order of case {case_id} was not checked yet.")
     return Addressee(row["email"], row["customer_no"], company.of(row["profile"]), row["state"])
+
+
+async def state_of(session: AsyncSession, key: str) -> str:
+    """Return how far a mail has come; ``""`` if nothing is known of it."""
+    return await _STATE.value(session, key=key) or ""
+
+
+async def id_of(session: AsyncSession, key: str) -> int | None:
+    """Return a mail's id, None if there is none."""
+    found: int | None = await _ID.value(session, key=key)
+    return found
 
 
 async def hand_over(

@@ -41,8 +41,8 @@ update outbox set delivered_at = :at where id = any(:ids) and delivered_at is nu
 class Leased:
     """A row that one dispatcher delivers now; ``attempts`` counts this one too.
 
-    ``start`` is what the case's workflow is started with where it does not run; None where there is
-    no such case (yet).
+    ``start`` is what the workflow of an order's case is started with where it does not run; None
+    where there is no such case (yet), and for other kinds of cases.
     """
 
     id: int

@@ -22,11 +22,12 @@ from models.vault import Vault
 SERIES_LENGTH = 12
 
 _UNDER_WAY = text(
-    "select id from case_file where closed_at is null and invoice_no is null"
+    "select id from case_file where kind = 'order' and closed_at is null and invoice_no is null"
     " and waiting_for = 'nothing' and cancel_reason is null order by id"
 )
 _UNDOING = text(
-    "select id from case_file f where closed_at is null and cancel_reason is not null"
+    "select id from case_file f where kind = 'order' and closed_at is null"
+    " and cancel_reason is not null"
     " and invoice_no is not null and not exists"
     " (select from invoice i where i.case_id = f.id and i.type = '384') order by id"
 )

@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.matching import settle
 from models.store import ledger
+from models.store.dunning import agreements
 from models.store.ledger import Account, EntryKind, Line
 from models.store.sql import Statement
 from models.tables import Allocation, OpenItem, Payment
@@ -29,6 +30,8 @@ with a as (insert into allocation (payment_id, invoice_id, entry_id, amount, cur
   t as (update open_item set open_amount = open_amount - :amount where invoice_id = :invoice_id)
 update payment set unallocated = unallocated - :amount, reconciled_at = coalesce(reconciled_at, :at)
 where id = :id
+returning exists (select from payment_agreement g
+  where g.customer_id = :customer_id and g.ended_at is null) as agreed
 """)
 _LOOKED_AT = Statement("""
 update payment set reconciled_at = coalesce(reconciled_at, :at) where id = :id
@@ -78,15 +81,18 @@ async def reconcile(
         currency=claim.currency,
         lines=_settlement(payment, claim, amount),
     )
-    await _ALLOCATE.run(
+    agreed = await _ALLOCATE.value(
         session,
         id=payment_id,
+        customer_id=claim.customer_id,
         invoice_id=claim.invoice_id,
         entry_id=entry_id,
         amount=amount,
         currency=claim.currency,
         at=at,
     )
+    if agreed:
+        await agreements.settle_kept(session, claim.customer_id, at)
     return payment, amount
 
 

@@ -59,7 +59,9 @@ def make_app(
     app.add_middleware(
         BodyLimit,
         limit=settings.max_body_bytes,
-        by_path={imports.OPEN_ITEMS: settings.max_import_bytes},
+        by_path=dict.fromkeys(
+            (imports.OPEN_ITEMS, imports.ACCOUNT_MANAGERS), settings.max_import_bytes
+        ),
     )
     app.add_middleware(CountWebhooks, meter=meter)
     app.add_middleware(TokenGate, token=settings.api_token)

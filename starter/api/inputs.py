@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from connectors.shops.port import JsonObject, parse_document
 from domain.errors import RefusedError
+from domain.money import CURRENCIES, parse_decimal
 from starter.api.errors import NotJsonError
 
 
@@ -30,7 +33,35 @@ def _printable(text: str) -> str:
     return text
 
 
+def _day(given: object) -> date:
+    text = given if isinstance(given, str) else ""
+    try:
+        return date.fromisoformat(text if len(text) == len("2026-11-30") else "")
+    except ValueError as error:
+        raise ValueError("a date such as 2026-11-30") from error
+
+
+def _sum(given: object) -> Decimal:
+    try:
+        amount = parse_decimal(given if isinstance(given, str) else "")
+    except ValueError as error:
+        raise ValueError('a sum in quotes such as "119.00"') from error
+    if not 0 < amount < Decimal(10) ** 12:
+        raise ValueError("a sum above 0")
+    return amount
+
+
+def _currency(text: str) -> str:
+    if text not in CURRENCIES:
+        raise ValueError("an ISO 4217 code such as EUR")
+    return text
+
+
 Line = Annotated[str, AfterValidator(_one_line)]
+# Days and sums are texts in JSON: a sum stays exact.
+Day = Annotated[date, BeforeValidator(_day)]
+Sum = Annotated[Decimal, BeforeValidator(_sum)]
+Currency = Annotated[str, AfterValidator(_currency)]
 # A name in an address: whatever it is, the database gets no control character to choke on.
 Name = Annotated[str, Path(), AfterValidator(_printable)]
 Key = Annotated[int, Path(ge=1, le=2**62)]

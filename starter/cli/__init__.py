@@ -40,6 +40,12 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "routing": ("routing",),
     "imports": ("import",),
     "rule": ("rule",),
+    "notice": ("notice",),
+    "agreement": ("promise", "instalments"),
+    "block": ("dispute", "block"),
+    "call": ("call",),
+    "account_manager": ("account-manager",),
+    "template": ("template",),
 }
 GLOBAL_OPTIONS = ("--data-dir", "--as")
 

@@ -15,6 +15,7 @@ _COLUMNS = (
     Column("id", "id", right=True),
     Column("case_id", "case"),
     Column("step", "what"),
+    Column("rule", "rule"),
     Column("amount", "amount", right=True),
     Column("currency", ""),
     Column("why", "why"),
@@ -35,9 +36,20 @@ def list_approvals(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @group.command()
-def approve(context: typer.Context, approval: _ApprovalId, as_json: AsJson = False) -> None:
+def approve(
+    context: typer.Context,
+    approval: Annotated[str | None, typer.Argument(metavar="ID", help="the approval's id")] = None,
+    rule: Annotated[str | None, typer.Option(help="all notices that this rule proposed")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Approve; the case goes on."""
-    done = client_of(context).post("approvals", approval, "approve")
+    if (approval is None) == (rule is None):
+        raise typer.BadParameter("give either an approval's ID or --rule NAME")
+    client = client_of(context)
+    if approval is None:
+        done = client.post("approvals", "approve", body={"rule": rule})
+    else:
+        done = client.post("approvals", approval, "approve")
     _report(done, as_json=as_json)
 
 
@@ -46,10 +58,15 @@ def reject(
     context: typer.Context,
     approval: _ApprovalId,
     reason: Annotated[str, typer.Option(help="why; the history keeps it")],
+    not_before: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="a rule proposes it again then; else in 14 days"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Reject; an order is closed without an invoice."""
-    done = client_of(context).post("approvals", approval, "reject", body={"reason": reason})
+    """Reject; an order is closed without an invoice, a notice is dropped."""
+    body = {"reason": reason, "not_before": not_before}
+    done = client_of(context).post("approvals", approval, "reject", body=body)
     _report(done, as_json=as_json)
 
 

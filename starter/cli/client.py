@@ -62,9 +62,10 @@ class Client:
         """Remove something."""
         return self.send("DELETE", path).json()
 
-    def upload(self, *path: str, content: BinaryIO) -> Any:  # noqa: ANN401 - any JSON value
+    def upload(self, *path: str, content: BinaryIO, **query: str | None) -> Any:  # noqa: ANN401 - any JSON value
         """Send a file as it is, in pieces; what is done with it may take minutes."""
-        return self.send("POST", path, content, media_type="text/csv", patience=900.0).json()
+        sent = self.send("POST", path, content, query, media_type="text/csv", patience=900.0)
+        return sent.json()
 
     def send(
         self,

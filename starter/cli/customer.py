@@ -8,7 +8,7 @@ import typer
 
 from domain.errors import RefusedError
 from starter.cli.client import client_of
-from starter.cli.output import AsJson, Column, show_list, show_object
+from starter.cli.output import AsJson, Column, say, show_list, show_object
 
 group = typer.Typer(help="Customers.", no_args_is_help=True)
 
@@ -75,6 +75,30 @@ def edit(
     body = {name: value for name, value in given.items() if value is not None}
     changed = client_of(context).post("customers", customer, body=body or {"terms_days": None})
     show_object(changed, as_json=as_json)
+
+
+@group.command()
+def insolvent(
+    context: typer.Context,
+    customer: Annotated[str, typer.Argument(metavar="NO", help="the customer's number")],
+    since: Annotated[str, typer.Option(help="the day on which the proceedings were opened")],
+    as_json: AsJson = False,
+) -> None:
+    """Stop dunning for good; a task says what is to be filed, and by when."""
+    done = client_of(context).post("customers", customer, "insolvent", body={"since": since})
+    sentence = f"Customer {customer} is insolvent since {since}; a task says what is to be filed."
+    say(done, sentence, as_json=as_json)
+
+
+@group.command()
+def solvent(
+    context: typer.Context,
+    customer: Annotated[str, typer.Argument(metavar="NO", help="the customer's number")],
+    as_json: AsJson = False,
+) -> None:
+    """Take an insolvency back that is over or was a mistake; dunning may go on."""
+    done = client_of(context).post("customers", customer, "solvent")
+    say(done, f"Customer {customer} is no longer insolvent.", as_json=as_json)
 
 
 def _field(text: str) -> tuple[str, str]:

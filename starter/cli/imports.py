@@ -18,11 +18,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="import")
 
 
-@group.callback()
-def _only_by_name() -> None:
-    """Keep the name of a single command: `import open-items`."""
-
-
 @group.command("open-items")
 def open_items(
     context: typer.Context,
@@ -40,4 +35,37 @@ def open_items(
         known = f"; known before: {done['known']}" if done["known"] else ""
         typer.echo(
             f"Imported: {done['invoices']} open items, {done['customers']} new customers{known}."
+        )
+
+
+@group.command("account-managers")
+def account_managers(
+    context: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(help="CSV: customer_no,manager,email; or DATEV's customer master data")
+    ],
+    manager_column: Annotated[
+        str | None, typer.Option(help="DATEV's column with the name (else Sachbearbeiter)")
+    ] = None,
+    customer_column: Annotated[
+        str | None, typer.Option(help="DATEV's column with the customer's number (else Konto)")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import who looks after which customer: all of the file, or nothing."""
+    with file.open("rb") as content:
+        done = client_of(context).upload(
+            *("imports", "account-managers"),
+            content=content,
+            manager_column=manager_column,
+            customer_column=customer_column,
+        )
+    if as_json:
+        print_json(done)
+    elif not done["customers"] and not done["managers"]:
+        typer.echo(f"Known before: {done['lines']} customers; nothing was changed.")
+    else:
+        typer.echo(
+            f"Imported: {done['customers']} of {done['lines']} customers have another account"
+            f" manager; {done['managers']} addresses of account managers are new."
         )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from domain.errors import RefusedError
-from starter.cli.client import Answer, client_of
+from starter.cli.client import client_of
+from starter.cli.files import save_document
 from starter.cli.output import AsJson, Column, print_fields, print_json, print_table, show_list
 
 group = typer.Typer(help="Invoices and their documents.", no_args_is_help=True)
@@ -68,22 +67,4 @@ def export(
 ) -> None:
     """Write the invoice's document as it was stored and print its path."""
     answer = client_of(context).send("GET", ("invoices", number, "document"))
-    if hashlib.sha256(answer.content).hexdigest() != answer.headers.get("x-content-sha256"):
-        raise RefusedError("The document was damaged on its way; nothing was written.")
-    to.mkdir(parents=True, exist_ok=True)
-    path = to / _filename(answer, number)
-    try:
-        with path.open("xb") as file:
-            file.write(answer.content)
-    except FileExistsError:
-        if path.read_bytes() != answer.content:
-            raise RefusedError(
-                f"{path} is another file; it was left as it is. Choose another folder."
-            ) from None
-    typer.echo(str(path))
-
-
-def _filename(answer: Answer, number: str) -> str:
-    """Return the stored name without any folder, whatever the header says."""
-    named = answer.headers.get("content-disposition", "").partition('filename="')[2].rstrip('"')
-    return Path(named).name or f"{Path(number).name}.pdf"
+    typer.echo(str(save_document(answer, to, number)))

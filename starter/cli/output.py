@@ -78,6 +78,14 @@ def show_object(value: Row, *, as_json: bool) -> None:
         print_fields(value)
 
 
+def say(done: Row, sentence: str, *, as_json: bool) -> None:
+    """Say what a command did, or that it was known."""
+    if as_json:
+        print_json(done)
+    else:
+        typer.echo("This was known; nothing was changed." if done["known"] else sentence)
+
+
 def text_of(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Write a value for people."""
     if value is None or value == "":

@@ -7,8 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
+from domain.errors import RefusedError
 from starter.cli.client import Client, client_of
-from starter.cli.output import AsJson, Column, moment, print_fields, print_json, show_list
+from starter.cli.output import (
+    AsJson,
+    Column,
+    moment,
+    print_fields,
+    print_json,
+    print_table,
+    show_list,
+)
 
 group = typer.Typer(help="Dunning rules; administrators only.", no_args_is_help=True)
 
@@ -25,6 +34,8 @@ _TAKEN = (
     Column("name", "name"),
     Column("values", "values that match"),
 )
+_SKIPPED = (Column("customer_no", "customer", whole=True), Column("reason", "why it was skipped"))
+_LOOKS = 75  # of eight seconds each: ten minutes
 _File = Annotated[Path, typer.Argument(metavar="FILE.yaml", help="the rule; samples/rules/ shows")]
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="the rule's name")]
 
@@ -96,6 +107,35 @@ def resume(context: typer.Context, name: _Name, as_json: AsJson = False) -> None
     """Let a paused rule run again."""
     done = client_of(context).post("rules", name, "resume")
     _say(done, f"The rule {name} is active.", as_json=as_json)
+
+
+@group.command()
+def run(context: typer.Context, name: _Name, as_json: AsJson = False) -> None:
+    """Run a rule now, whatever its timetable says, and print whom it took; paused rules too."""
+    client = client_of(context)
+    done = client.post("rules", name, "run")
+    for _ in range(_LOOKS):
+        if done["status"] != "running":
+            break
+        done = client.get("rules", name, "runs", done["run"])
+    if done["status"] == "waiting":
+        raise RefusedError(
+            f"No worker took the run within ten seconds. It is queued as {done['run']} and runs by"
+            " itself as soon as a worker does; nothing has happened yet."
+        )
+    if done["status"] == "running":
+        raise RefusedError(
+            f"The run {done['run']} is still under way after ten minutes: {done['handed_over']}"
+            f" are handed over. It goes on by itself; `zahltag rule show {name!r}` says when it"
+            " is done."
+        )
+    if as_json:
+        print_json({key: value for key, value in done.items() if key != "status"})
+        return
+    counts = f"{done['matched']} matched, {done['handed_over']} handed over"
+    typer.echo(f"{name}: {counts}, {len(done['skipped'])} skipped.")
+    if done["skipped"]:
+        print_table(done["skipped"], _SKIPPED)
 
 
 @group.command()

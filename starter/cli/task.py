@@ -44,11 +44,36 @@ def show(context: typer.Context, task: _TaskId, as_json: AsJson = False) -> None
 def done(
     context: typer.Context,
     task: _TaskId,
-    outcome: Annotated[str, typer.Option(help="what came of it")],
+    outcome: Annotated[
+        str,
+        typer.Option(
+            help="what came of it; a call: reached, not_reached, promised, disputed, wrong_number"
+        ),
+    ],
+    date: Annotated[str | None, typer.Option(help="of a call: the day that was promised")] = None,
+    amount: Annotated[
+        str | None, typer.Option(help="of a call: the sum that was promised (else all that is due)")
+    ] = None,
+    currency: Annotated[str | None, typer.Option(help="of that sum")] = None,
+    invoice: Annotated[
+        str | None, typer.Option(help="of a call: the invoice that is disputed")
+    ] = None,
+    note: Annotated[
+        str | None, typer.Option(help="of a call: what else was said; the task keeps it")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Mark a task as done."""
-    finished = client_of(context).post("tasks", task, "done", body={"outcome": outcome})
+    """Mark a task as done; what came of a call is recorded with it."""
+    given = {
+        "outcome": outcome,
+        "date": date,
+        "amount": amount,
+        "currency": currency,
+        "invoice": invoice,
+        "note": note,
+    }
+    body = {name: value for name, value in given.items() if value is not None}
+    finished = client_of(context).post("tasks", task, "done", body=body)
     if as_json:
         print_json(finished)
     elif finished["known"]:

@@ -57,6 +57,11 @@ class DataDir:
         return self.path / "mailbox"
 
     @property
+    def letters(self) -> Path:
+        """The folder of letters to print."""
+        return self.path / "letters"
+
+    @property
     def temporal_file(self) -> Path:
         """Temporal's database."""
         return self.path / "temporal" / "temporal.db"
@@ -153,7 +158,7 @@ class DataDir:
         return _private(path)
 
     def _folders(self) -> list[Path]:
-        return [self.path / name for name in ("logs", "mailbox", "secrets", "temporal")]
+        return [self.path / name for name in ("letters", "logs", "mailbox", "secrets", "temporal")]
 
     def _secret(self, name: str) -> Path:
         return self.path / "secrets" / name

@@ -43,6 +43,8 @@ def stack_environment(data: DataDir, ports: dict[str, int]) -> dict[str, str]:
         "ZAHLTAG_SMTP_PASSWORD": "",
         "ZAHLTAG_SMTP_TLS": "none",
         "ZAHLTAG_MAILBOX_DIR": str(data.mailbox),
+        # A print service may watch a folder of its own.
+        "ZAHLTAG_LETTER_SPOOL_DIR": str(Settings().letter_spool_dir or data.letters),
     }
 
 

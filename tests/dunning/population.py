@@ -217,7 +217,7 @@ def _agreements(customer_id: int, person: Person) -> Iterator[SQLModel]:
                 customer_id=customer_id,
                 called_on=day,
                 successful=successful,
-                outcome="?",
+                outcome="reached" if successful else "not_reached",
                 noted_at=AT,
                 noted_by="anna",
             )

@@ -17,6 +17,7 @@ from models.settings import Settings
 from models.store.database import Database
 from starter.stack.temporal import program
 from tests.invariants import check
+from tests.workflows.clockwork import Clockwork
 from tests.workflows.house import House
 from tests.workflows.opening import open_house
 
@@ -68,3 +69,15 @@ async def house(
     ) as opened:
         yield opened
     await check(database, mailbox=settings.mailbox_dir)
+
+
+@pytest_asyncio.fixture
+async def works(
+    temporal: WorkflowEnvironment, database: Database, company: Company
+) -> AsyncIterator[Clockwork]:
+    """Rules and Schedules, none yet."""
+    del company
+    made = Clockwork(temporal.client, database)
+    await made.clear()
+    yield made
+    await made.clear()

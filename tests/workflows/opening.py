@@ -18,6 +18,7 @@ from temporalio.testing import WorkflowEnvironment
 from activities.failpoints import Points
 from activities.metrics import CountingMailer
 from activities.services import Services
+from connectors.letter_spool import LetterSpool
 from connectors.mail import SmtpMailer
 from domain.company import Company
 from models.payloads import data_converter
@@ -66,9 +67,15 @@ async def open_house(
         mailbox.serving("127.0.0.1", 0, settings.mailbox_dir, Moody) as server,
         (post := Proxy(lambda: ("127.0.0.1", server))).listening() as port,
     ):
-        own = settings.model_copy(update={"smtp_port": port, "task_queue": queue})
+        letters = settings.mailbox_dir.with_name("letters")
+        letters.mkdir(exist_ok=True)
+        own = settings.model_copy(
+            update={"smtp_port": port, "task_queue": queue, "letter_spool_dir": letters}
+        )
         mailer = SmtpMailer(own)
-        services = Services(database, CountingMailer(mailer, meter), own)
+        services = Services(
+            database, CountingMailer(mailer, meter), own, LetterSpool(own.letter_spool_dir)
+        )
         logging.getLogger("temporalio").setLevel(logging.ERROR)
         async with make_worker(
             client,

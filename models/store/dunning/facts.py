@@ -85,7 +85,7 @@ _NEEDS = {
 _BLOCKED = f"""exists (select from dunning_block b
   where b.customer_id = c.id and b.invoice_id is null and {_HOLDS_TODAY})"""
 _PENDING = """exists (select from dunning_notice n
-  where n.customer_id = c.id and n.status in ('proposed', 'approved'))"""
+  where n.customer_id = c.id and n.status in ('proposed', 'approved', 'unknown'))"""
 _REJECTED = f"""exists (select from dunning_notice n
   where n.customer_id = c.id and n.rule_id = :rule_id and n.not_before > {_TODAY})"""
 _TAKEN = f"""exists (select from dunning_claim x

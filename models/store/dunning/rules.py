@@ -45,6 +45,7 @@ class StoredRule:
     start_date: date
     digest: str
     rule: Rule
+    created_at: datetime
     last_run: datetime | None
 
     @property
@@ -65,6 +66,22 @@ async def get(session: AsyncSession, name: str) -> StoredRule:
     if row is None:
         raise NotFoundError(f"There is no rule {name!r}; `zahltag rule list` shows them.")
     return _stored(row)
+
+
+async def by_id(session: AsyncSession, rule_id: int) -> StoredRule:
+    """Return a rule that is there; NotFoundError if it is not, or was removed."""
+    row = await any_by_id(session, rule_id)
+    if row.removed_at is not None:
+        raise NotFoundError(f"There is no rule {rule_id} any more.")
+    return await get(session, row.name)
+
+
+async def any_by_id(session: AsyncSession, rule_id: int) -> DunningRule:
+    """Return a rule's row, also of one that was removed; NotFoundError if it never was."""
+    row = await session.get(DunningRule, rule_id)
+    if row is None:
+        raise NotFoundError(f"There is no rule {rule_id}.")
+    return row
 
 
 async def ever_had_one(session: AsyncSession) -> bool:
@@ -99,6 +116,8 @@ async def add(
         name=rule.name,
         priority=rule.priority or (last or 0) + 1,
         paused=paused,
+        schedule_paused=paused,
+        watched_from=at,
         created_at=at,
         created_by=by,
     )
@@ -125,6 +144,7 @@ async def edit(session: AsyncSession, rule: Rule, *, start: date, at: datetime, 
     row = await _lock(session, rule.name)
     row.version += 1
     row.priority = rule.priority or row.priority
+    row.watched_from = at
     await _say(session, row, rule, start, at, by)
     note(session, row.id or 0, at, "rule_changed", f"Version {row.version}", by)
     return True
@@ -133,11 +153,16 @@ async def edit(session: AsyncSession, rule: Rule, *, start: date, at: datetime, 
 async def set_paused(
     session: AsyncSession, name: str, *, paused: bool, at: datetime, by: str
 ) -> bool:
-    """Pause or resume a rule (J5); False if it is so already. Run now works meanwhile."""
+    """Pause or resume a rule (J5); False if it is so already. Run now works meanwhile.
+
+    That its Schedule is paused is written before it is done, that it runs again after: so a pause
+    that we did not write was made by somebody else (X19).
+    """
     row = await _lock(session, name)
     if row.paused == paused:
         return False
-    row.paused = paused
+    row.paused, row.watched_from = paused, at
+    row.schedule_paused = paused or row.schedule_paused
     event, said = ("rule_paused", "Paused") if paused else ("rule_resumed", "Resumed")
     note(session, row.id or 0, at, event, said, by)
     return True
@@ -229,5 +254,6 @@ def _stored(row: RowMapping) -> StoredRule:
         start_date=row["start_date"],
         digest=row["digest"],
         rule=read_rule(row["content"]),
+        created_at=row["created_at"],
         last_run=row["last_run"],
     )

@@ -23,6 +23,11 @@ def case_id_of(customer_no: str) -> str:
     return f"{PREFIX}{customer_no}"
 
 
+def customer_no_of(case_id: str) -> str:
+    """Return whose dunning case it is."""
+    return case_id.removeprefix(PREFIX)
+
+
 async def tell(
     session: AsyncSession,
     customer_id: int,

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from starter.api.routes import (
+    account_managers,
+    agreements,
     approvals,
+    blocks,
+    calls,
     cases,
     channels,
     codec,
@@ -15,6 +19,7 @@ from starter.api.routes import (
     invoices,
     ledger,
     mails,
+    notices,
     orders,
     payments,
     routing,
@@ -42,6 +47,11 @@ ROUTERS = tuple(
         routing,
         imports,
         rules,
+        notices,
+        agreements,
+        blocks,
+        calls,
+        account_managers,
     )
 )
 

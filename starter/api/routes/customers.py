@@ -16,10 +16,11 @@ from domain.dunning.filters import LONGEST
 from domain.errors import NotFoundError, RefusedError
 from domain.money import parse_decimal
 from models.store import company, customers, history, views
-from models.store.dunning import accounts, debtors
+from models.store.dunning import accounts, agreements, blocks, calls, debtors
 from models.store.dunning.accounts import Outlook
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Input, Line, Name
+from starter.api.routes.agreements import plan_summary
 from starter.api.services import Json, Services, Uses, now
 from starter.api.shapes import money
 
@@ -51,7 +52,7 @@ async def show_customer(customer_no: Name, services: Uses, _: Viewer) -> Json:
     found = await _read(services, customer_no)
     if not found:
         raise NotFoundError(f"There is no customer {customer_no}.")
-    return found[0]
+    return {**found[0], **await _agreed(services, customer_no)}
 
 
 @router.post("/{customer_no}")
@@ -104,6 +105,33 @@ async def _read(services: Services, customer_no: str | None = None) -> list[Json
     return [
         _customer(row, standings[row["id"]], outlooks.get(row["id"]), firm.currency) for row in rows
     ]
+
+
+async def _agreed(services: Services, customer_no: str) -> Json:
+    """Return what people agreed with the customer and noted: disputes, blocks, plan, calls."""
+    async with services.database.transaction() as session:
+        customer = await customers.get(session, customer_no)
+        today = local_date(now(), (await company.get(session)).time_zone)
+        kinds = (blocks.DISPUTE, blocks.BLOCK, blocks.INSOLVENCY)
+        held = await blocks.list_current(session, kinds, today, customer_no)
+        plan = await agreements.latest(session, customer.id or 0, agreements.INSTALMENTS)
+        called = await calls.of_customer(session, customer.id or 0)
+    return {
+        "disputes": [
+            {"invoice_no": row["invoice_no"], "since": row["since"], "reason": row["reason"]}
+            for row in held
+            if row["kind"] == blocks.DISPUTE
+        ],
+        "blocks": [
+            {name: row[name] for name in ("kind", "invoice_no", "since", "until", "reason")}
+            for row in held
+            if row["kind"] != blocks.DISPUTE
+        ],
+        "instalments": plan_summary(plan) if plan else None,
+        "calls": [
+            {"date": one.called_on, "outcome": one.outcome, "by": one.noted_by} for one in called
+        ],
+    }
 
 
 def _customer(

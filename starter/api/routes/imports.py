@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 
+from starter.account_manager_import import import_account_managers
 from starter.api.auth import Finance
 from starter.api.services import Json, Uses, now
 from starter.open_item_import import import_open_items
 
 OPEN_ITEMS = "/api/imports/open-items"
+ACCOUNT_MANAGERS = "/api/imports/account-managers"
+
+_Column = Annotated[str | None, Query(max_length=100)]
 
 router = APIRouter()
 
@@ -34,3 +39,27 @@ async def take_open_items(request: Request, services: Uses, user: Finance) -> Js
         "customers": done.customers,
         "known": done.known,
     }
+
+
+@router.post(ACCOUNT_MANAGERS)
+async def take_account_managers(
+    request: Request,
+    services: Uses,
+    user: Finance,
+    customer_column: _Column = None,
+    manager_column: _Column = None,
+) -> Json:
+    """Take over who looks after whom; the body is the CSV file itself, ours or DATEV's."""
+    with tempfile.TemporaryFile() as file:
+        async for chunk in request.stream():
+            file.write(chunk)
+        file.seek(0)
+        done = await import_account_managers(
+            services.database,
+            file,
+            customer_column=customer_column,
+            manager_column=manager_column,
+            at=now(),
+            by=user.name,
+        )
+    return {"lines": done.lines, "customers": done.customers, "managers": done.managers}

@@ -15,11 +15,12 @@ from domain.dunning.rule_file import read_rule
 from models.store import company
 from models.store.dunning import rules as store
 from models.store.dunning import selection
-from starter import rules
+from starter import rule_runs, rules
 from starter.api.auth import Admin
 from starter.api.inputs import Input, Name
 from starter.api.services import Json, Services, Uses, now
 from starter.api.shapes import money
+from starter.schedules import follow
 
 router = APIRouter(prefix="/api/rules")
 
@@ -45,14 +46,18 @@ async def list_rules(services: Uses, _: Admin) -> list[Json]:
 async def add_rule(document: Document, services: Uses, user: Admin) -> Json:
     """Add a rule; exactly the same again is known."""
     async with services.database.transaction() as session:
-        return await rules.add(session, document, at=now(), by=user.name)
+        done = await rules.add(session, document, at=now(), by=user.name)
+    await follow(services)
+    return done
 
 
 @router.put("")
 async def edit_rule(document: Document, services: Uses, user: Admin) -> Json:
     """Change the rule of that name; what was proposed before keeps its version."""
     async with services.database.transaction() as session:
-        return await rules.edit(session, document, at=now(), by=user.name)
+        done = await rules.edit(session, document, at=now(), by=user.name)
+    await follow(services)
+    return done
 
 
 @router.post("/order")
@@ -90,6 +95,18 @@ async def resume_rule(name: Name, services: Uses, user: Admin) -> Json:
     return await _set_paused(services, name, paused=False, by=user.name)
 
 
+@router.post("/{name:path}/run")
+async def run_rule(name: Name, services: Uses, user: Admin) -> Json:
+    """Run a rule now, paused or not (J4); the report as far as it has come in some seconds."""
+    return await rule_runs.run_now(services, name, user.name)
+
+
+@router.get("/{name:path}/runs/{key}")
+async def show_run(name: Name, key: str, services: Uses, _: Admin) -> Json:
+    """Wait some seconds for the end of a run, and return its report."""
+    return await rule_runs.report(services, name, key)
+
+
 # A name may hold a slash: what ends otherwise stands above.
 @router.get("/{name:path}")
 async def show_rule(name: Name, services: Uses, _: Admin) -> Json:
@@ -111,12 +128,14 @@ async def remove_rule(name: Name, services: Uses, user: Admin) -> Json:
     """Remove a rule; its history stays."""
     async with services.database.transaction() as session:
         await store.remove(session, name, at=now(), by=user.name)
+    await follow(services)
     return {"name": name, "known": False}
 
 
 async def _set_paused(services: Services, name: str, *, paused: bool, by: str) -> Json:
     async with services.database.transaction() as session:
         changed = await store.set_paused(session, name, paused=paused, at=now(), by=by)
+    await follow(services)
     return {"name": name, "known": not changed}
 
 

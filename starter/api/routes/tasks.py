@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from domain.errors import RefusedError
 from models.store import tasks
+from models.store.dunning import calls
 from models.tables import Task
 from starter.api.auth import Finance, Viewer
-from starter.api.inputs import Input, Key, Line
+from starter.api.inputs import Key
+from starter.api.routes.calls import CallOutcome, noted
 from starter.api.services import Json, Uses, now
 
 router = APIRouter(prefix="/api/tasks")
-
-
-class Outcome(Input):
-    """What came of a task."""
-
-    outcome: Line
 
 
 @router.get("")
@@ -35,11 +32,21 @@ async def show_task(task_id: Key, services: Uses, _: Viewer) -> Json:
 
 
 @router.post("/{task_id}/done")
-async def finish_task(task_id: Key, body: Outcome, services: Uses, user: Finance) -> Json:
-    """Mark a task as done; the same outcome again is known, another one is refused."""
+async def finish_task(task_id: Key, body: CallOutcome, services: Uses, user: Finance) -> Json:
+    """Mark a task as done; the same outcome again is known, another one is refused.
+
+    A task to call a debtor takes the outcomes of a call, and what they bring about.
+    """
     at = now()
     async with services.database.transaction() as session:
-        task = await tasks.finish(session, task_id, outcome=body.outcome, by=user.name, at=at)
+        if (await tasks.get(session, task_id)).kind == calls.TASK:
+            who = await noted(session, at, user.name)
+            await calls.finish_task(session, task_id, body.call(), who)
+        elif body.model_fields_set - {"outcome"}:
+            raise RefusedError(f"Task {task_id} is no call: it takes an outcome and nothing else.")
+        else:
+            await tasks.finish(session, task_id, outcome=body.outcome, by=user.name, at=at)
+        task = await tasks.get(session, task_id)
         return {**_task(task), "known": task.done_at != at}
 
 

@@ -84,14 +84,14 @@ def test_an_hour_that_does_not_exist_comes_an_hour_later() -> None:
 
 
 def test_an_hour_that_comes_twice_runs_once() -> None:
-    """2026-10-25 has 02:00 twice in Berlin: the first counts, also when it has just passed."""
+    """2026-10-25 has 02:00 twice in Berlin: the second counts, as Temporal's calendars have it."""
     table = Timetable(Interval.DAILY, None, 2, D0)
     runs = next_runs(table, BERLIN, datetime(2026, 10, 24, 20, tzinfo=UTC), 2)
     assert [run.at for run in runs] == [
-        datetime(2026, 10, 25, 0, tzinfo=UTC),
+        datetime(2026, 10, 25, 1, tzinfo=UTC),
         datetime(2026, 10, 26, 1, tzinfo=UTC),
     ]
-    between = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    between = datetime(2026, 10, 25, 1, 0, tzinfo=UTC)
     assert next_runs(table, BERLIN, between, 1)[0].slot.day == 26
 
 

@@ -1,0 +1,108 @@
+"""People's decisions about a dunning case: approve, reject, retry, stop."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from domain.errors import ConflictError, ForbiddenError, RefusedError
+from models.dunning_tables import DunningBlock
+from models.store import approvals, customers, history, tasks
+from models.store.decisions import Decision
+from models.store.dunning import cases, notices
+from models.store.dunning.telling import customer_no_of
+from models.tables import Approval
+
+NOT_AGAIN = timedelta(days=14)
+LONGEST_REST = timedelta(days=366)
+
+
+async def store(session: AsyncSession, case_id: str, decision: Decision, at: datetime) -> bool:
+    """Store a decision. RefusedError in plain words if the case's state does not allow it.
+
+    ``fields`` of a rejection may hold ``not_before``. The same decision again changes nothing;
+    return whether this one changed anything.
+    """
+    if decision.name == "retry":
+        if await tasks.resolve_step_failure(session, case_id, by=decision.by, at=at) is None:
+            raise ConflictError(f"Nothing failed in case {case_id}: there is no step to repeat.")
+        return True
+    if decision.name in {"approve", "reject"}:
+        approval = await approvals.pending_of(session, case_id)
+        if approval is None:
+            raise ConflictError(
+                f"Case {case_id} waits for no approval: there is nothing to {decision.name}."
+            )
+        return await decide(session, approval, decision, at)
+    if decision.name == "stop":
+        return await _stop(session, case_id, decision, at)
+    raise RefusedError(
+        f"A dunning case takes approve, reject, retry and stop, not {decision.name!r}."
+    )
+
+
+async def decide(
+    session: AsyncSession, approval: Approval, decision: Decision, at: datetime
+) -> bool:
+    """Take the decision about a notice; False if it was taken so before."""
+    approved = decision.name == "approve"
+    if approved and approval.proposed_by and decision.via_temporal:
+        # Whoever reaches Temporal may say any name: that two people agreed only our API can know.
+        raise ForbiddenError(
+            f"Approval {approval.id} needs a second person: approve it with"
+            f" `zahltag approval approve {approval.id}`."
+        )
+    zone = await cases.zone_of(session)
+    not_before = None if approved else _not_before(decision, at.astimezone(zone).date())
+    new = await approvals.decide(
+        session, approval, approved=approved, by=decision.by, reason=decision.reason, at=at
+    )
+    if new:
+        await notices.decided(
+            session,
+            approval,
+            approved=approved,
+            by=decision.by,
+            reason=decision.reason,
+            not_before=not_before,
+            at=at,
+        )
+    return new
+
+
+def _not_before(decision: Decision, today: date) -> date:
+    """Return from which day the rule may propose it again: 14 days from now unless said (X13)."""
+    given = decision.fields.get("not_before")
+    if not given:
+        return today + NOT_AGAIN
+    try:
+        day = date.fromisoformat(given)
+    except ValueError:
+        day = today
+    if not today < day <= today + LONGEST_REST:
+        raise RefusedError(
+            "The rejection was not stored: not before takes a date such as 2026-12-31, after today"
+            " and within a year."
+        )
+    return day
+
+
+async def _stop(session: AsyncSession, case_id: str, decision: Decision, at: datetime) -> bool:
+    """Block dunning for the customer until a person lifts it: how Temporal's "cancel" is taken."""
+    customer = await customers.get(session, customer_no_of(case_id))
+    await customers.hold(session, customer.id or 0)
+    zone = await cases.zone_of(session)
+    session.add(
+        DunningBlock(
+            customer_id=customer.id or 0,
+            kind="block",
+            since=at.astimezone(zone).date(),
+            reason=decision.reason or "stopped in Temporal",
+            set_at=at,
+            set_by=decision.by,
+        )
+    )
+    said = "Dunning is blocked for this customer until `zahltag block lift`"
+    history.note(session, case_id, at, "dunning_blocked", said, decision.by)
+    return True

@@ -1,0 +1,128 @@
+"""What a notice leaves behind on its way out: intent, outcome, and the ladder that rises with it.
+
+The caller holds the customer's lock. Level and counters rise when a notice was sent (X2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from domain.calendar import local_date
+from domain.dunning.actions import Action
+from domain.dunning.rule_file import read_rule
+from models.dunning_tables import DunningNotice, DunningNoticeItem, DunningRuleVersion
+from models.store import company, history, tasks
+from models.store.dunning import notices
+from models.store.dunning.notices import DueItem
+from models.store.sql import Statement
+
+NOTICE_UNKNOWN = "notice_unknown"
+
+_RAISE = Statement("""
+update dunning_case set level = level + 1, notices_count = notices_count + 1,
+  last_notice_on = :on
+where id = :ladder and ended_at is null
+""")
+_TAKE_DAY = Statement("""
+insert into dunning_claim (customer_id, day, lane, matched)
+values (:customer_id, :day, 'step', '{}') on conflict (customer_id, day, lane) do nothing
+""")
+
+
+async def intend(
+    session: AsyncSession,
+    notice: DunningNotice,
+    items: Sequence[DueItem],
+    *,
+    amount: Decimal,
+    document_id: int,
+    on: date,
+) -> None:
+    """Note what goes out now. With this the customer's day is taken (X6)."""
+    notice.rendered_amount, notice.document_id = amount, document_id
+    by_invoice = {item.invoice_id: item for item in items}
+    query = select(DunningNoticeItem).where(DunningNoticeItem.notice_id == notice.id)
+    for row in await session.exec(query):
+        item = by_invoice.pop(row.invoice_id, None)
+        row.rendered_amount = min(item.open_amount, row.proposed_amount) if item else Decimal(0)
+    for item in by_invoice.values():  # overdue since the proposal, within its sum all the same
+        session.add(notices.listed(notice, item, rendered=item.open_amount))
+    await session.flush()
+    await _TAKE_DAY.run(session, customer_id=notice.customer_id, day=on)
+
+
+async def sent(
+    session: AsyncSession, case_id: str, notice: DunningNotice, *, on: date, at: datetime
+) -> None:
+    """Note that a notice went out; only now level and counters rise, if it counts (X2, L14)."""
+    notice.status, notice.sent_at = "sent", at
+    await session.flush()
+    if notice.raises_level:
+        await _RAISE.run(session, ladder=notice.dunning_case_id, on=on)
+    way = "mail" if notice.channel == "email" else "letter"
+    said = (
+        f"Notice {notice.id} (level {notice.level}, {notice.rendered_amount:.2f}"
+        f" {notice.currency}) was sent by {way}"
+    )
+    history.note(session, case_id, at, "notice_sent", said, notice=notice.id)
+
+
+async def unknown(
+    session: AsyncSession, case_id: str, customer_no: str, notice: DunningNotice, at: datetime
+) -> None:
+    """Note that nobody can say whether a notice went out, and ask a person."""
+    notice.status = "unknown"
+    await session.flush()
+    firm = await company.get(session)
+    await tasks.create(
+        session,
+        key=f"{case_id}:notice_unknown:notice-{notice.id}",
+        kind=NOTICE_UNKNOWN,
+        title=f"Did notice {notice.id} to customer {customer_no} go out?",
+        description="The mail server broke off while it took the mail, and it cannot be asked. Look"
+        " into its log or ask the customer. Then mark this task as done with the outcome"
+        " sent or not_sent; until then the customer gets no other notice.",
+        assignee=tasks.assignee(firm, "accounting"),
+        due=local_date(at, firm.time_zone),
+        case_id=case_id,
+        at=at,
+        context={"notice_id": notice.id, "customer_no": customer_no},
+    )
+    said = f"It is not known whether notice {notice.id} went out"
+    history.note(session, case_id, at, "notice_unknown", said, notice=notice.id)
+
+
+async def clear_up(
+    session: AsyncSession, case_id: str, notice_id: int, *, was_sent: bool, by: str, at: datetime
+) -> None:
+    """Take a person's word for whether an unknown notice went out. The caller holds the lock."""
+    notice = await notices.get(session, notice_id)
+    if notice.status != "unknown":
+        return
+    if was_sent:
+        firm = await company.get(session)
+        on = local_date(notice.decided_at or at, firm.time_zone)
+        await sent(session, case_id, notice, on=on, at=at)
+    else:
+        await notices.drop(session, case_id, notice, f"{by} says that it did not go out", at)
+
+
+async def turn_to_letter(
+    session: AsyncSession, case_id: str, notice: DunningNotice, at: datetime
+) -> bool:
+    """Let a notice whose mail was refused go by letter, if its rule knows letters (K8)."""
+    if notice.rule_version_id is None or notice.status != "approved":
+        return False
+    version = await session.get(DunningRuleVersion, notice.rule_version_id)
+    if version is None or read_rule(version.content).action is not Action.EMAIL_OR_LETTER:
+        return False
+    notice.channel, notice.document_id = "letter", None
+    await session.flush()
+    said = f"Notice {notice.id} goes by letter: the mail server refused the mail"
+    history.note(session, case_id, at, "notice_by_letter", said, notice=notice.id)
+    return True

@@ -161,7 +161,7 @@ class _Outlook:
             level=level,
             template=rule.template or (template_of(level) if level else None),
             unless=least_payment(account, rule.filters, takes, currency=self._currency),
-            held=held,
+            held=held if held and held.until and held.until < day else None,
         )
 
     def _silence(self, held: tuple[str, Held] | None) -> Silence:

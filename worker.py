@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -89,6 +90,7 @@ def make_worker(
     The sandbox refuses what would not replay; what tests have proved runs without it in production
     (docs/decisions/0010). ``points`` is where something goes wrong on purpose.
     """
+    pool = services.settings.database_pool
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandbox else UnsandboxedWorkflowRunner()
     return Worker(
         client,
@@ -100,8 +102,10 @@ def make_worker(
         interceptors=[CountEffects(meter), *interceptors_of(services, points)],
         max_heartbeat_throttle_interval=EVERY,
         # An activity holds one database connection at a time: together they never wait for one.
-        max_concurrent_activities=max(services.settings.database_pool // 3, 1),
-        max_concurrent_local_activities=max(services.settings.database_pool // 3, 1),
+        # More places for those that go through the server: where one is free, an activity comes
+        # back with the answer to the task that planned it, without being polled for.
+        max_concurrent_activities=pool // 2 + 1,
+        max_concurrent_local_activities=pool // 3,
         graceful_shutdown_timeout=SHUTDOWN,
     )
 
@@ -118,6 +122,8 @@ async def main() -> None:
     database, mailer = Database.connect(settings), SmtpMailer(settings)
     client = await connect(settings, runtime)
     services = Services(database, CountingMailer(mailer, meter), settings)
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: no collection needs to look at it again
     points = armed(os.environ, settings, [a.__name__ for a in activities_of(services)])
     async with make_worker(client, services, sandbox=False, meter=meter, points=points):
         alive = (

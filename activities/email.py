@@ -15,19 +15,27 @@ from datetime import timedelta
 from email.message import EmailMessage
 from enum import Enum
 
+import structlog
 from temporalio import activity
 
+from activities import following, metrics
 from activities.failpoints import reach
+from activities.following import NotAlongError, Refresh, refresh_alone
 from activities.mail_contents import compose
 from activities.services import Services
 from connectors.mail import Acceptance, MailNotSentError, MailRefusedError
 from domain.errors import RefusedError, TryLaterError
+from domain.order_case import Step
 from models.messages import Progress, StepRequest
 from models.store import cases, mails
 from models.store.database import Connection
 from models.store.repetition import found_done
 
+log = structlog.get_logger("worker")
+
 BUSY_PAUSE = timedelta(seconds=5)
+# Seconds for a mail that is tried along with another step.
+AT_ONCE = 10.0
 # The event loop itself does not keep its tasks alive.
 _UNDER_WAY: set[asyncio.Task[Progress]] = set()
 
@@ -59,6 +67,23 @@ class EmailActivities:
         sending.add_done_callback(_UNDER_WAY.discard)
         return await asyncio.shield(sending)
 
+    async def try_along(self, progress: Progress, request: StepRequest) -> Progress:
+        """Try the mail that ``progress`` plans along with the step before; return what stands then.
+
+        One that does not leave at once stays planned: the workflow sends it as a step of its own,
+        with all the patience of one, and operators see it.
+        """
+        mail, outcome = StepRequest.of(request.case_id, progress.plan, request.at), "failed"
+        try:
+            async with asyncio.timeout(AT_ONCE):
+                progress = await self.send_email(mail)
+            outcome = "done"
+        except Exception as error:  # noqa: BLE001 - the step before it succeeded, and says so
+            why = type(error).__name__
+            log.warning("a mail did not leave at once", case=request.case_id, error=why)
+        metrics.brought_along(Step.SEND_EMAIL, outcome)
+        return progress
+
     async def _send(self, request: StepRequest) -> Progress:
         # Held while we send: the database frees it with the connection of a dead worker.
         async with self.services.database.alone(f"mail:{request.key}") as connection:
@@ -75,9 +100,20 @@ class EmailActivities:
                 await self._hand_over(connection, request, intended, doubt=doubt)
             else:
                 found_done(request.key)
-            async with connection.transaction() as session:
-                await mails.settle(session, request.key, mails.SENT, "accepted", request.at)
-                return await cases.refresh(session, request.case_id, request.at)
+            if self.services.together:
+                try:
+                    return await self._settle(connection, request, following.refresh)
+                except NotAlongError as error:
+                    why = type(error.__cause__).__name__
+                    log.warning("goes on step by step", effect=str(error), error=why)
+            return await self._settle(connection, request, refresh_alone)
+
+    async def _settle(
+        self, connection: Connection, request: StepRequest, refresh: Refresh
+    ) -> Progress:
+        async with connection.transaction() as session:
+            await mails.settle(session, request.key, mails.SENT, "accepted", request.at)
+            return await refresh(session, request)
 
     def _message_id(self, request: StepRequest) -> str:
         name = hashlib.sha256(request.key.encode()).hexdigest()[:32]

@@ -42,6 +42,8 @@ class Point(StrEnum):
 
 
 _OF_A_MAIL = {Point.AFTER_MARK, Point.AFTER_ACCEPTANCE}
+# The first tries the invoice's mail along with its own effect.
+_MAILING = {"create_invoice", "send_email"}
 
 
 class Mode(StrEnum):
@@ -215,8 +217,8 @@ def parse(text: str, activities: Collection[str]) -> Failpoint:
         _refuse(text, f"its mode must be one of: {', '.join(Mode)}")
     if not (nth.isascii() and nth.isdigit() and int(nth) > 0):
         _refuse(text, "the number at its end must be 1 or more")
-    if point in _OF_A_MAIL and name != "send_email":
-        _refuse(text, f"only send_email has the point {point}")
+    if point in _OF_A_MAIL and name not in _MAILING:
+        _refuse(text, f"only {' and '.join(sorted(_MAILING))} have the point {point}")
     return Failpoint(Point(point), name, Mode(mode), int(nth))
 
 

@@ -9,6 +9,8 @@ from decimal import Decimal
 from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio import activity
 
+from activities.due_date import record_due_date
+from activities.email import EmailActivities
 from activities.services import Services
 from documents.invoice import render_invoice
 from domain.calendar import due_date, local_date
@@ -16,10 +18,10 @@ from domain.company import Company, PaymentTerms
 from domain.invoice import Invoice
 from domain.invoicing import build_cancellation, build_invoice
 from domain.order import CustomerKind, Order
-from domain.order_case import Step
+from domain.order_case import MailKind, Step
 from models.codec import Json, load_invoice
 from models.messages import Progress, StepRequest
-from models.store import cases, company, customers, history, invoices, orders, settlement
+from models.store import cases, company, customers, invoices, orders, settlement
 from models.store.effects import once
 
 
@@ -36,16 +38,22 @@ class InvoiceActivities:
         If the case has moved on since it was planned (the shop sent a newer order, say), nothing
         is made and the new plan is returned.
         """
+        progress, made = await self._create(request)
+        if made and self.services.together and progress.plan.mail is MailKind.INVOICE:
+            return await EmailActivities(self.services).try_along(progress, request)
+        return progress
+
+    async def _create(self, request: StepRequest) -> tuple[Progress, bool]:
         async with self.services.database.transaction() as session:
             progress = await cases.look(session, request.case_id, request.at)
             if progress.plan.step is not Step.CREATE_INVOICE:
-                return progress
+                return progress, False
 
             async def issue() -> Json:
                 return await _issue(session, request)
 
             await once(session, request, issue)
-            return await cases.refresh(session, request.case_id, request.at)
+            return await cases.refresh(session, request.case_id, request.at), True
 
     @activity.defn(name="cancel_invoice")
     async def cancel_invoice(self, request: StepRequest) -> Progress:
@@ -86,15 +94,8 @@ class InvoiceActivities:
     async def set_due_date(self, request: StepRequest) -> Progress:
         """Record the due date that the customer's terms and the invoice say (F1, F2)."""
         async with self.services.database.transaction() as session:
-
-            async def record() -> Json:
-                await cases.lock_customer(session, request.case_id)
-                due = await invoices.take_due_date(session, request.case_id)
-                text = f"Due on {due}"
-                history.note(session, request.case_id, request.at, "due_date_set", text)
-                return {}
-
-            await once(session, request, record)
+            await cases.lock_customer(session, request.case_id)
+            await record_due_date(session, request)
             return await cases.refresh(session, request.case_id, request.at)
 
 

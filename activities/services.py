@@ -22,11 +22,16 @@ from models.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The database, the mail connector and the settings of this worker."""
+    """The database, the mail connector and the settings of this worker.
+
+    ``together``: a step brings about what plainly follows from it (``activities.following``). Tests
+    that look at each step by itself switch it off.
+    """
 
     database: Database
     mailer: Mailer
     settings: Settings
+    together: bool = True
 
 
 class PlainErrors(Interceptor):

@@ -43,6 +43,7 @@ async def open_house(
     meter: MetricMeter = MetricMeter.noop,
     points: Points | None = None,
     sandbox: bool = True,
+    together: bool = True,
 ) -> AsyncIterator[House]:
     """Run everything until the block ends; another house with its queue and channel goes on."""
     assert settings.mailbox_dir
@@ -68,7 +69,7 @@ async def open_house(
     ):
         own = settings.model_copy(update={"smtp_port": port, "task_queue": queue})
         mailer = SmtpMailer(own)
-        services = Services(database, CountingMailer(mailer, meter), own)
+        services = Services(database, CountingMailer(mailer, meter), own, together=together)
         logging.getLogger("temporalio").setLevel(logging.ERROR)
         async with make_worker(
             client,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -25,7 +25,7 @@ from models.dunning_tables import AccountManager
 from models.store import tasks
 from models.store.dunning import debtors
 from starter.api.app import make_app
-from starter.rule_runs import resume_runs, start_run
+from starter.rule_runs import resume_runs
 from tests.domain.dunning.rules import O1, O2, condition
 from tests.dunning.population import Person, ago, settle
 

@@ -19,7 +19,7 @@ from jinja2.exceptions import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from domain.dunning.ladder import TEMPLATES
-from domain.errors import Problem, RefusedError
+from domain.errors import RefusedError
 
 LANGUAGES = ("de", "en")
 ROOM = "notices"
@@ -80,8 +80,7 @@ class BrokenTemplateError(RefusedError):
         place = f"{path}, line {line}" if line else str(path)
         super().__init__(
             f"The template {place}: {what}. Nothing was sent; `zahltag template check` shows"
-            " whether it is mended.",
-            (Problem(place, what, kind="broken_template", owner="finance"),),
+            " whether it is mended."
         )
 
 

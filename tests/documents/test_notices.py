@@ -281,6 +281,12 @@ def test_what_nobody_would_read_is_named(tmp_path: Path) -> None:
     }
 
 
+def test_a_folder_that_is_not_mounted_is_no_reason_for_our_texts(tmp_path: Path) -> None:
+    """Somebody meant to say something else."""
+    with pytest.raises(BrokenTemplateError, match="has no folder notices"):
+        mail(sample_notice(), templates=tmp_path / "unmounted")
+
+
 def test_our_texts_are_written_out_for_editing_and_are_in_order(tmp_path: Path) -> None:
     """What is there already is left alone."""
     mine = own(tmp_path, WHOLE)

@@ -13,7 +13,6 @@ import pytest_asyncio
 from temporalio.exceptions import ApplicationError
 
 from activities.failpoints import DIED, Armed, Failpoint, Mode, Point
-from connectors.mailbox import list_mails
 from domain.order_case import Step
 from models.messages import Progress, StepRequest
 from tests.activities.books import Books, Kept, difference, without_numbers

@@ -138,7 +138,7 @@ async def test_every_refusal_is_one_sentence(api: Api) -> None:
 async def test_an_unexpected_error_shows_nothing_of_the_inside(api: Api) -> None:
     """500 with a sentence; no SQL, no traceback."""
     async with api.database.transaction() as session:
-        await session.execute(text("drop table approval"))
+        await session.execute(text("drop table approval cascade"))
     answer = await api.call("GET", "/api/approvals")
     assert answer.status_code == 500
     assert "select" not in one_sentence(answer).lower()

@@ -13,6 +13,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 _DAY = timedelta(days=1)
+# What the rules will do may change without news about the customer.
+_LOOK_AGAIN = timedelta(days=30)
 
 
 class Step(StrEnum):
@@ -132,7 +134,7 @@ class Plan:
 
 def decide(case: Standing, today: date) -> Plan:
     """Say what the case does next on that local day, and why."""
-    return _settled(case) or _mend(case) or _answer(case) or _notice(case, today) or _rest(case)
+    return _settled(case) or _mend(case) or _answer(case) or _notice(case, today) or _rest(case, today)
 
 
 def _settled(case: Standing) -> Plan | None:
@@ -287,7 +289,7 @@ def _send(case: Standing, notice: PendingNotice, today: date) -> Plan:
     )
 
 
-def _rest(case: Standing) -> Plan:
+def _rest(case: Standing, today: date) -> Plan:
     if case.held_by:
         return Plan(
             Step.WAIT,
@@ -304,5 +306,5 @@ def _rest(case: Standing) -> Plan:
         case.forecast or "nothing that a rule does on its own",
         case.forecast_why or "no active rule matches this customer within the next 60 days",
         waiting_for=WaitingFor.RULE,
-        until=case.forecast_on + _DAY if case.forecast_on else None,
+        until=case.forecast_on + _DAY if case.forecast_on else today + _LOOK_AGAIN,
     )

@@ -106,11 +106,15 @@ class Driver:
             return (await rules.get(session, rule.name)).id
 
     async def decides(self, name: str, number: str = "D-1", by: str = "anna", **more: str) -> None:
-        """Decide about what waits for an approval, as the API does."""
+        """Decide about what waits for an approval, as the API does; the case hears of it."""
+        await self.stores(name, number, by, **more)
+        await self.look(case_id_of(number))
+
+    async def stores(self, name: str, number: str = "D-1", by: str = "anna", **more: str) -> None:
+        """Store a decision, and tell nobody yet."""
         decision = Decision(name=name, by=by, reason="because", fields=more)
         async with self.services.database.transaction() as session:
             await decisions.store(session, case_id_of(number), decision, self.at)
-        await self.look(case_id_of(number))
 
     async def decides_in_temporal(self, name: str, number: str = "D-1", by: str = "olga") -> None:
         """Decide as an operator does in the Web UI."""
@@ -162,13 +166,20 @@ class Driver:
                 await self.run(stored, slot)
 
     async def run_now(self, name: str) -> Selected:
-        """Run a rule as somebody asks for it."""
+        """Run a rule as somebody asks for it, and let its cases work."""
         async with self.services.database.transaction() as session:
             stored = await rules.get(session, name)
         return await self.run(stored, None)
 
     async def run(self, stored: StoredRule, slot: datetime | None) -> Selected:
-        """Run a rule to its end, as a cycle's workflow does, and let its cases work."""
+        """Run a rule to its end and let its cases work."""
+        run = await self.hand_over(stored, slot)
+        while self.ears.told:
+            await self.look(self.ears.told.pop(0))
+        return run
+
+    async def hand_over(self, stored: StoredRule, slot: datetime | None) -> Selected:
+        """Run a rule to its end, as a cycle's workflow does; its cases are told, no more."""
         key = f"dunning-run-{stored.id}-{slot:%Y-%m-%dT%H:%M}" if slot else f"now-{uuid4()}"
         start = RunStart(rule_id=stored.id, slot=slot)
         run = await self.do("select_customers", SelectRequest(key=key, start=start, at=self.at))
@@ -182,8 +193,6 @@ class Driver:
             )
             after, last = page.after, page.last
         await self.do("finish_run", whole)
-        while self.ears.told:
-            await self.look(self.ears.told.pop(0))
         return cast("Selected", run)
 
     # The cases -----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from domain.errors import Problem, RefusedError
 from domain.order_case import Standing, TaskKind
 from models.codec import Json
 from models.messages import Progress, StepRequest
-from models.store import cases, company, deals, tasks
+from models.store import cases, deals, tasks
 from models.store.effects import once
 
 _ACCOUNTING = "accounting"
@@ -48,7 +48,6 @@ async def create_planned(session: AsyncSession, request: StepRequest) -> None:
 
 async def _create(session: AsyncSession, request: StepRequest) -> Json:
     case, today = await cases.standing_on(session, request.case_id, request.at)
-    firm = await company.get(session)
     team, title, description, due = _words(request, case, today)
     await tasks.create(
         session,
@@ -56,7 +55,7 @@ async def _create(session: AsyncSession, request: StepRequest) -> Json:
         kind=str(request.task),
         title=title,
         description=description,
-        assignee=await deals.who_looks_after(session, request.case_id, firm, team),
+        assignee=await deals.who_looks_after(session, request.case_id, team),
         due=due,
         case_id=request.case_id,
         at=request.at,
@@ -123,7 +122,6 @@ async def _step_failed(session: AsyncSession, request: StepRequest) -> None:
     exception_id = await tasks.raise_exception(session, request.case_id, problem, request.at)
     if exception_id is None:
         return
-    firm = await company.find(session)
     today = await cases.today(session, request.case_id, request.at)
     await tasks.create(
         session,
@@ -132,7 +130,7 @@ async def _step_failed(session: AsyncSession, request: StepRequest) -> None:
         title=f"The step {step} failed",
         description=f"{reason} Mend the cause, then repeat the step with"
         f" `zahltag case retry {request.case_id}`.",
-        assignee=await deals.who_looks_after(session, request.case_id, firm, _ACCOUNTING),
+        assignee=await deals.who_looks_after(session, request.case_id, _ACCOUNTING),
         due=today + timedelta(days=1),
         case_id=request.case_id,
         at=request.at,

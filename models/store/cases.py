@@ -114,7 +114,8 @@ _LOCK = Statement("select id from case_file where id = :case_id for update")
 _LOCK_BOTH = Statement("""
 with c as materialized (select id from customer
   where id = (select customer_id from sales_order where case_id = :case_id) for update)
-select f.id from case_file f left join c on true where f.id = :case_id for update of f
+select f.id, c.id as customer from case_file f left join c on true where f.id = :case_id
+for update of f
 """)
 _LOCK_CUSTOMER = Statement("""
 select id from customer

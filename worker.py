@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -138,6 +139,7 @@ def make_worker(
     The sandbox refuses what would not replay; what tests have proved runs without it in production
     (docs/decisions/0010). ``points`` is where something goes wrong on purpose.
     """
+    pool = services.settings.database_pool
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandbox else UnsandboxedWorkflowRunner()
     return Worker(
         client,
@@ -154,8 +156,10 @@ def make_worker(
         interceptors=[CountEffects(meter), *interceptors_of(services, points)],
         max_heartbeat_throttle_interval=EVERY,
         # An activity holds one database connection at a time: together they never wait for one.
-        max_concurrent_activities=max(services.settings.database_pool // 3, 1),
-        max_concurrent_local_activities=max(services.settings.database_pool // 3, 1),
+        # More places for those that go through the server: where one is free, an activity comes
+        # back with the answer to the task that planned it, without being polled for.
+        max_concurrent_activities=pool // 2 + 1,
+        max_concurrent_local_activities=pool // 3,
         graceful_shutdown_timeout=SHUTDOWN,
     )
 
@@ -173,7 +177,13 @@ async def main() -> None:
     client = await connect(settings, runtime)
     letters = LetterSpool(settings.letter_spool_dir)
     services = Services(database, CountingMailer(mailer, meter), settings, letters)
-    known = [*activities_of(services), *run_activities_of(services)]
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: no collection needs to look at it again
+    known = [
+        *activities_of(services),
+        *dunning_activities_of(services),
+        *run_activities_of(services),
+    ]
     points = armed(os.environ, settings, [a.__name__ for a in known])
     async with make_worker(client, services, sandbox=False, meter=meter, points=points):
         alive = (

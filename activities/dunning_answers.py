@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.calendar import local_date
-from domain.dunning.actions import TRAITS, Action
+from domain.company import Company
+from domain.dunning.actions import TRAITS, Action, lane
+from domain.dunning.facts import derive
+from domain.dunning.holds import hold
+from domain.dunning.matching import matches
 from models.codec import Json
+from models.dunning_tables import Debtor
 from models.messages import StepRequest
 from models.store import company, history, tasks
-from models.store.dunning import cases, claims, notices, proposing
+from models.store.dunning import accounts, calls, cases, claims, ladders, proposing
 from models.store.dunning.claims import Claim
 from models.tables import Customer
 
-CALL = "dunning_call"
+CALL = calls.TASK
 LAWYER = "lawyer_handover"
 _TEAMS = {CALL: "customer care", LAWYER: "accounting"}
 _TITLES = {CALL: "Call customer {no}", LAWYER: "Hand customer {no} over to the lawyer"}
@@ -44,23 +50,35 @@ async def _why_not(
     today = request.at.astimezone(zone).date()
     if claim.day != today:
         return f"its day, {claim.day}, is over; the next run looks at the customer again"
-    traits = TRAITS[claim.rule.action]
-    found = await cases.standing(session, request.case_id, customer.customer_no, today, zone)
-    reminds = claim.rule.action is Action.INSTALMENT_REMINDER
-    if found.held_by and not (reminds and found.held_until):
-        return found.held_by
-    if traits.takes_day and await notices.pending_of(session, customer.id or 0):
-        return "another notice to this customer is under way"
-    if not reminds and found.oldest_due is None:
-        return "nothing is overdue any more"
-    return ""
+    customer_id, firm = customer.id or 0, await company.get(session)
+    known = await accounts.dossiers(session, today, [customer_id])
+    if customer_id not in known:
+        return "nothing is open any more"
+    dossier = known[customer_id].settled(today)
+    verdict = matches(
+        claim.rule, derive(dossier.account_on(today), today=today, currency=firm.currency)
+    )
+    if not verdict.matched:
+        return f"it is no longer so: {verdict.why_not}"
+    circumstances = dossier.circumstances_on(today, claim.rule_id)
+    mine = replace(circumstances, lanes_taken=frozenset())  # this very claim took the day
+    return hold(claim.rule.action, lane(claim.rule.action, claim.rule_id), mine, today) or ""
+
+
+async def _who(session: AsyncSession, customer: Customer, firm: Company, kind: str) -> str:
+    """Return whose task it is: a call is the account manager's, if that one is a user (H6)."""
+    debtor = await session.get(Debtor, customer.id)
+    if kind == CALL and debtor is not None and debtor.manager in firm.users:
+        return debtor.manager
+    return tasks.assignee(firm, _TEAMS[kind])
 
 
 async def _do(
     session: AsyncSession, customer: Customer, claim: Claim, request: StepRequest
 ) -> bool:
+    level = await ladders.level(session, customer.id or 0)
     if TRAITS[claim.rule.action].sends:
-        wish = proposing.of_claim(claim)
+        wish = proposing.of_claim(claim, level)
         key = f"{request.key}:approval"
         made = await proposing.propose(
             session, customer, wish, case_id=request.case_id, key=key, at=request.at
@@ -75,14 +93,14 @@ async def _do(
         kind=kind,
         title=claim.rule.title or _TITLES[kind].format(no=customer.customer_no),
         description=claim.rule.description or f"The rule {claim.rule.name!r} asks for it.",
-        assignee=tasks.assignee(firm, _TEAMS[kind]),
+        assignee=await _who(session, customer, firm, kind),
         due=today + timedelta(days=1),
         case_id=request.case_id,
         at=request.at,
         context={
             "customer_no": customer.customer_no,
             "rule": claim.rule.name,
-            "why": claim.why,
+            "why": claim.why(level),
         },
     )
     return True

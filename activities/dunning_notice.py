@@ -10,20 +10,25 @@ guess.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from dataclasses import dataclass
 from email.message import EmailMessage
-from enum import Enum
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio import activity
 
-from activities.email import BUSY_PAUSE, NotDeliverableError
 from activities.failpoints import reach
-from activities.notice_contents import compose
+from activities.mail_hand_over import (
+    BUSY_PAUSE,
+    Crossed,
+    NotDeliverableError,
+    hand_over,
+    message_id_of,
+)
+from activities.notice_contents import compose, reference_of
 from activities.services import Services
+from activities.waiting import present
 from connectors.letters import Letter, LetterRefusedError
-from connectors.mail import Acceptance, MailNotSentError, MailRefusedError
+from connectors.mail import Acceptance
 from domain.dunning.case import Step
 from domain.errors import TryLaterError
 from models.dunning_tables import DunningNotice
@@ -37,13 +42,6 @@ from models.tables import Customer
 
 # The event loop itself does not keep its tasks alive.
 _UNDER_WAY: set[asyncio.Task[DunningProgress]] = set()
-
-
-class Crossed(Enum):
-    """What an earlier attempt has left behind: the notice is out, or may be."""
-
-    SENT = "sent"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,7 @@ class NoticeActivities:
         return await asyncio.shield(sending)
 
     async def _send(self, request: StepRequest) -> DunningProgress:
+        request = request.model_copy(update={"at": present(request.at)})
         # Held while we send: the database frees it with the connection of a dead worker.
         async with self.services.database.alone(f"mail:{request.key}") as connection:
             if connection is None:
@@ -113,7 +112,8 @@ class NoticeActivities:
                 customer,
                 notice,
                 case_id=request.case_id,
-                message_id=self._message_id(request),
+                message_id=message_id_of(self.services, request.key),
+                templates=self.services.settings.templates_dir,
                 at=request.at,
             )
             await sending.intend(
@@ -133,15 +133,11 @@ class NoticeActivities:
                 kind=made.kind,
                 recipient=customer.email,
                 subject=str(made.finished["Subject"]),
-                message_id=self._message_id(request),
+                message_id=message_id_of(self.services, request.key),
                 document_id=made.document_id,
                 at=request.at,
             )
             return made.finished
-
-    def _message_id(self, request: StepRequest) -> str:
-        name = hashlib.sha256(request.key.encode()).hexdigest()[:32]
-        return f"<{name}@{self.services.settings.mail_domain}>"
 
     # After it -----------------------------------------------------------------------------------
 
@@ -150,10 +146,10 @@ class NoticeActivities:
         async with connection.transaction() as session:
             notice = await notices.get(session, _id(request))
         if notice.channel == "letter":
-            answer = await self.services.letters.accepted(_reference(notice))
+            answer = await self.services.letters.accepted(reference_of(notice.id or 0))
             knows = True
         else:
-            answer = await self.services.mailer.accepted(self._message_id(request))
+            answer = await self.services.mailer.accepted(message_id_of(self.services, request.key))
             knows = bool(self.services.settings.mailbox_dir)
         if answer is Acceptance.UNKNOWN and knows:
             raise TryLaterError("it is not known yet whether the notice was taken", BUSY_PAUSE)
@@ -162,31 +158,21 @@ class NoticeActivities:
     async def _mail(
         self, connection: Connection, request: StepRequest, message: EmailMessage
     ) -> bool:
-        """Hand a mail over that is marked already; False if it goes by letter instead.
-
-        A definite failure takes the mark back.
-        """
-        await reach("after_mark")
+        """Hand a mail over that is marked already; False if it goes by letter instead."""
         try:
-            await self.services.mailer.send(message)
-        except MailRefusedError as error:
-            if await self._turn_to_letter(connection, request, str(error)):
+            await hand_over(
+                self.services, connection, request.key, message, request.at, doubt=False
+            )
+        except NotDeliverableError:
+            if await self._turn_to_letter(connection, request):
                 return False
-            raise NotDeliverableError(f"{str(error).capitalize()}.") from error
-        except MailNotSentError as error:
-            async with connection.transaction() as session:
-                await mails.settle(session, request.key, mails.INTENDED, str(error), request.at)
             raise
-        await reach("after_acceptance")
         return True
 
-    async def _turn_to_letter(
-        self, connection: Connection, request: StepRequest, outcome: str
-    ) -> bool:
-        """Note that the mail was refused; a rule that knows letters has the notice sent by one."""
+    async def _turn_to_letter(self, connection: Connection, request: StepRequest) -> bool:
+        """Let a notice whose mail was refused go by letter, if its rule knows letters."""
         async with connection.transaction() as session:
             _, notice = await _locked(session, request)
-            await mails.settle(session, request.key, mails.FAILED, outcome, request.at)
             return await sending.turn_to_letter(session, request.case_id, notice, request.at)
 
     async def _post(self, letter: Letter) -> None:
@@ -250,7 +236,3 @@ async def _refresh(session: AsyncSession, request: StepRequest) -> DunningProgre
 
 def _id(request: StepRequest) -> int:
     return int(request.cause.removeprefix("notice-"))
-
-
-def _reference(notice: DunningNotice) -> str:
-    return f"notice-{notice.id}"

@@ -34,12 +34,17 @@ class TaskActivities:
             if request.task is TaskKind.STEP_FAILED:
                 await _step_failed(session, request)
             else:
-
-                async def create() -> Json:
-                    return await _create(session, request)
-
-                await once(session, request, create)
+                await create_planned(session, request)
             return await cases.refresh(session, request.case_id, request.at)
+
+
+async def create_planned(session: AsyncSession, request: StepRequest) -> None:
+    """Have the effect of ``create_task``, once."""
+
+    async def create() -> Json:
+        return await _create(session, request)
+
+    await once(session, request, create)
 
 
 async def _create(session: AsyncSession, request: StepRequest) -> Json:

@@ -20,13 +20,15 @@ _BREAK = "\N{ZERO WIDTH SPACE}"
 _BREAK_EVERY = 10
 
 
-def printable(text: str, *, longest_word: int = 40, limit: int = 600) -> str:
+def printable(
+    text: str, *, longest_word: int = 40, limit: int = 600, keep_together: bool = False
+) -> str:
     """Return the text in one line of characters the font has, with breaks in overlong words.
 
-    Longer than ``limit`` characters it ends in an ellipsis.
+    Longer than ``limit`` characters it ends in an ellipsis. No-break spaces stay on demand.
     """
     known = "".join(_printable_character(each) for each in unicodedata.normalize("NFC", text))
-    words = known.split()
+    words = [word for word in known.split(" " if keep_together else None) if word]
     line = " ".join(words)
     if len(line) > limit:
         words = [*line[: limit - 1].rstrip().split(" ")]

@@ -23,7 +23,7 @@ from domain.company import Company
 from domain.dunning.notice import Notice
 from domain.invoicing import footer_entries, seller_of
 
-_FACT_WIDTH = 22
+_FACT_WIDTH = 30
 # The column of amounts in mm: at least this; more where a figure is longer than usual.
 _AMOUNT = 27.0
 _DIGIT = 1.75
@@ -96,10 +96,15 @@ def _facts(
         (words.email, company.email),
     )
     return [
-        [label, printable(value, longest_word=_FACT_WIDTH, limit=80)]
+        [label, _breakable_at(printable(value, longest_word=_FACT_WIDTH, limit=80))]
         for label, value in pairs
         if value
     ]
+
+
+def _breakable_at(text: str) -> str:
+    """Let a long e-mail address go on in the next line from its @."""
+    return text.replace("@", "\N{ZERO WIDTH SPACE}@")
 
 
 def _paragraphs(said: NoticeText) -> list[dict[str, Any]]:
@@ -107,7 +112,9 @@ def _paragraphs(said: NoticeText) -> list[dict[str, Any]]:
     return [
         {
             "kind": kinds.get(lines, "words"),
-            "lines": [] if lines in kinds else [printable(line, limit=4000) for line in lines],
+            "lines": []
+            if lines in kinds
+            else [printable(line, limit=4000, keep_together=True) for line in lines],
         }
         for lines in said.paragraphs
     ]

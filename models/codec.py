@@ -75,6 +75,11 @@ def read_company(text: str) -> Company:
     return _COMPANY.validate_json(text)
 
 
+def load_address(value: Json) -> Address:
+    """Read an address back."""
+    return _ADDRESS.validate_python(value)
+
+
 def dump_address(address: Address) -> Json:
     """Return the address as JSON values."""
     value: Json = _ADDRESS.dump_python(address, mode="json")

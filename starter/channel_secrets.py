@@ -5,18 +5,25 @@ from __future__ import annotations
 import base64
 import secrets
 
+from connectors.bounce_webhook import OWN
+from connectors.bounce_webhook import SOURCES as MAIL_REPORTS
 from connectors.shops import SHOPS
 from domain.errors import Problem, RefusedError
 
 PAYMENTS = "payments"
 # Those who sign as Standard Webhooks says; the shops' own secrets are any text.
-_STANDARD = frozenset({"zahltag", PAYMENTS})
+_STANDARD = frozenset({"zahltag", PAYMENTS, OWN})
 _PREFIX = "whsec_"
 
 
 def sources() -> tuple[str, ...]:
     """Return what a channel can be a connection to."""
-    return (*SHOPS, PAYMENTS)
+    return (*SHOPS, PAYMENTS, *MAIL_REPORTS)
+
+
+def first_sources() -> tuple[str, ...]:
+    """Return those of a fresh installation: of the mail services only the one without a vendor."""
+    return (*SHOPS, PAYMENTS, OWN)
 
 
 def new_secret(source: str) -> str:

@@ -13,6 +13,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 _DAY = timedelta(days=1)
+# What the rules will do may change without news about the customer.
+_LOOK_AGAIN = timedelta(days=30)
 
 
 class Step(StrEnum):
@@ -81,12 +83,14 @@ class Standing:
     ``overdue`` is what may be dunned, ``late`` whether anything at all is overdue, disputed or
     blocked too. ``claims`` are claims of runs without an answer, ``bounced`` mails of notices that
     did not arrive, ``unknown`` a notice of which nobody can say whether it went out. ``held_by``
-    says why the customer must not hear from us now, until the day ``held_until`` or without an end.
+    says why the customer must not hear from us now, until the day ``held_until`` or without an end;
+    a reminder of what was agreed may go out all the same if the customer ``hears_of_instalments``.
     ``money`` are payments nobody has assigned that may be this customer's, ``money_asked`` those
     with a task. ``day_taken``: a dunning step went out today already. ``forecast`` says what the
     rules will do next, on ``forecast_on``. ``ladder`` is the last one, ended or not.
     """
 
+    customer_id: int
     customer_no: str
     currency: str
     level: int = 0
@@ -99,6 +103,7 @@ class Standing:
     unknown: int | None = None
     held_by: str = ""
     held_until: date | None = None
+    hears_of_instalments: bool = True
     money: tuple[int, ...] = ()
     money_asked: tuple[int, ...] = ()
     day_taken: bool = False
@@ -129,7 +134,7 @@ class Plan:
 
 def decide(case: Standing, today: date) -> Plan:
     """Say what the case does next on that local day, and why."""
-    return _settled(case) or _mend(case) or _answer(case) or _notice(case, today) or _rest(case)
+    return _settled(case) or _mend(case) or _answer(case) or _notice(case, today) or _rest(case, today)
 
 
 def _settled(case: Standing) -> Plan | None:
@@ -212,7 +217,7 @@ def _notice(case: Standing, today: date) -> Plan | None:
 
 def _no_longer(case: Standing, notice: PendingNotice, today: date) -> str:
     """Return why the notice must not go out any more; empty if it may."""
-    if case.held_by and not notice.on_agreed_date:
+    if case.held_by and not (notice.on_agreed_date and case.hears_of_instalments):
         return case.held_by
     if notice.due <= 0:
         return "nothing of it is due any more"
@@ -284,7 +289,7 @@ def _send(case: Standing, notice: PendingNotice, today: date) -> Plan:
     )
 
 
-def _rest(case: Standing) -> Plan:
+def _rest(case: Standing, today: date) -> Plan:
     if case.held_by:
         return Plan(
             Step.WAIT,
@@ -301,5 +306,5 @@ def _rest(case: Standing) -> Plan:
         case.forecast or "nothing that a rule does on its own",
         case.forecast_why or "no active rule matches this customer within the next 60 days",
         waiting_for=WaitingFor.RULE,
-        until=case.forecast_on + _DAY if case.forecast_on else None,
+        until=case.forecast_on + _DAY if case.forecast_on else today + _LOOK_AGAIN,
     )

@@ -70,6 +70,7 @@ class _Outlook:
         self._dossier = dossier.settled(self._today)
         self._rules = sorted(rules, key=lambda one: (one.rule.hour, one.priority, one.id))
         self._facts = dict[date, Facts]()
+        self._growing = dict[int, list[Filter]]()
 
     def first(self) -> Forecast | Silence:
         """Walk the runs up to the first that takes the customer."""
@@ -87,6 +88,9 @@ class _Outlook:
     def _runs(self) -> Iterator[tuple[date, RuleInForce]]:
         """Return the coming runs, in order, of all rules that could match on some day."""
         open_ones = [(one, one.timetable) for one in self._rules if self._may_match(one)]
+        self._growing = {
+            one.id: [c for c in one.rule.filters if c.field in _GROWING] for one, _ in open_ones
+        }
         # A missing hour may move a slot of yesterday to after midnight.
         day = self._today - _DAY
         while open_ones and day <= self._last:
@@ -114,11 +118,10 @@ class _Outlook:
     def _matches(self, one: RuleInForce, day: date) -> bool:
         """Tell what ``matches`` tells, by what may have changed since ``_may_match``."""
         facts = self._facts_on(day)
-        return facts.meets(TRAITS[one.rule.action].need) and all(
-            holds(condition, facts.value(condition.field))
-            for condition in one.rule.filters
-            if condition.field in _GROWING
-        )
+        for condition in self._growing[one.id]:
+            if not holds(condition, facts.value(condition.field)):
+                return False
+        return facts.meets(TRAITS[one.rule.action].need)
 
     def _facts_on(self, day: date) -> Facts:
         found = self._facts.get(day)
@@ -158,7 +161,7 @@ class _Outlook:
             level=level,
             template=rule.template or (template_of(level) if level else None),
             unless=least_payment(account, rule.filters, takes, currency=self._currency),
-            held=held,
+            held=held if held and held.until and held.until < day else None,
         )
 
     def _silence(self, held: tuple[str, Held] | None) -> Silence:

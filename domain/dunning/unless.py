@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_CEILING, Decimal
+from functools import partial
 from itertools import accumulate
 
 from domain.dunning.dossier import pay, settling_order
 from domain.dunning.facts import Account
-from domain.dunning.filters import Filter
+from domain.dunning.filters import Filter, Operator
 from domain.money import minor_units
 
 Takes = Callable[[Account], bool]
@@ -35,22 +37,38 @@ def least_payment(
     (``debt != 300``); such a sum does not count.
     """
     currencies = {item.currency for item in account.items if item.open_amount > 0}
+    may_return = any(
+        one.operator is Operator.UNEQUAL and one.field in {"debt", "oldest_overdue_days"}
+        for one in filters
+    )
+    search = _from_the_top if may_return else _halving
     for one in sorted(currencies, key=lambda code: (code != currency, code)):
         turns = _turns(account, filters, one, in_debt=one == currency)
-        amount = _least(account, turns, takes, one)
-        if amount is not None:
-            return Payment(amount, one)
+        place = search(turns, partial(_still, account, takes, one))
+        if place < len(turns):
+            return Payment(turns[place], one)
     return None
 
 
-def _least(account: Account, turns: list[Decimal], takes: Takes, currency: str) -> Decimal | None:
-    """Go down from paying everything, as far as the rule stays away."""
-    least = None
-    for amount in reversed(turns):
-        if takes(pay(account, amount, currency)):
-            break
-        least = amount
-    return least
+def _still(account: Account, takes: Takes, currency: str, amount: Decimal) -> bool:
+    return takes(pay(account, amount, currency))
+
+
+def _halving(turns: list[Decimal], takes: Callable[[Decimal], bool]) -> int:
+    """Find the first that stops the rule, where whatever is more stops it too.
+
+    A payment only makes debt, days and counters smaller or ends them, so a filter that has let go
+    does not hold again; some customers have a thousand open items.
+    """
+    return bisect_left(turns, 1, key=lambda amount: not takes(amount))
+
+
+def _from_the_top(turns: list[Decimal], takes: Callable[[Decimal], bool]) -> int:
+    """Find it where ``!=`` may hold again below its value: go down while the rule stays away."""
+    place = len(turns)
+    while place and not takes(turns[place - 1]):
+        place -= 1
+    return place
 
 
 def _turns(

@@ -13,18 +13,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from connectors.bounce_webhook import SOURCES as MAIL_REPORTS
+from connectors.bounce_webhook import verify_report
 from connectors.crm.port import Delivery
 from connectors.payments import read_payment
 from connectors.shops import SHOPS
 from connectors.signatures import verify_standard
 from domain.errors import NotFoundError, RefusedError
 from models.store.intake import Arrival
+from starter.api.connections import Connection
 from starter.api.errors import http_refusal, refusal
 from starter.api.inputs import json_object
 from starter.api.services import Json, Services, now
 from starter.channel_secrets import PAYMENTS
 from starter.deals import take_delivery
 from starter.intake import CHANNEL_NAME, Taken, read_webhook
+from starter.mail_reports import take_report
 from starter.metrics import KIND
 from starter.receipts import take_notice
 
@@ -70,6 +74,8 @@ async def _take(scope: Scope, receive: Receive) -> Json:
         delivery = Delivery(scope["method"], _address(services, scope), headers, body, now())
         outcome = await take_delivery(services.database, channel, connection.secret, delivery)
         return {"case_id": "", "outcome": outcome}
+    if connection.source in MAIL_REPORTS:
+        return await _mail_report(services, channel, connection, body, headers)
     connector = SHOPS[connection.source]
     connector.verify(headers, body, connection.secret, now())
     document = json_object(body)
@@ -118,3 +124,18 @@ async def _payment(services: Services, channel: str, body: bytes) -> Json:
         "outcome": taken.outcome,
         "payment_id": taken.payment_id,
     }
+
+
+async def _mail_report(
+    services: Services,
+    channel: str,
+    connection: Connection,
+    body: bytes,
+    headers: Mapping[str, str],
+) -> Json:
+    document = json_object(body)
+    verify_report(connection.source, headers, body, document, connection.secret, now())
+    outcome = await take_report(
+        services.database, connection.source, document, channel=channel, at=now()
+    )
+    return {"case_id": "", "outcome": outcome}

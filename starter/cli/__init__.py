@@ -45,6 +45,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "block": ("dispute", "block"),
     "call": ("call",),
     "account_manager": ("account-manager",),
+    "template": ("template",),
 }
 GLOBAL_OPTIONS = ("--data-dir", "--as")
 

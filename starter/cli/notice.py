@@ -9,7 +9,7 @@ import typer
 
 from starter.cli.client import client_of
 from starter.cli.files import save_document
-from starter.cli.output import AsJson, Column, print_json, show_list, show_object
+from starter.cli.output import AsJson, Column, moment, print_json, show_list, show_object
 
 group = typer.Typer(help="Notices (Mahnschreiben).", no_args_is_help=True)
 
@@ -40,6 +40,8 @@ def list_notices(
 ) -> None:
     """List notices, oldest first."""
     rows = client_of(context).get("notices", customer=customer)
+    if not as_json:
+        rows = [{**row, "sent_at": moment(row["sent_at"])} for row in rows]
     show_list(rows, _COLUMNS, as_json=as_json, empty="There is no notice.")
 
 

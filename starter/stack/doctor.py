@@ -15,6 +15,7 @@ from starter.stack import control
 from starter.stack.checks import Check, check_database, check_mail, check_temporal
 from starter.stack.datadir import DataDir
 from starter.stack.environment import PORTS_FILE, is_external, settings_of
+from starter.stack.output_check import check_output
 from starter.stack.payload_check import check_payloads
 from starter.stack.ports import is_free
 
@@ -28,7 +29,7 @@ async def examine(data: DataDir) -> list[Check]:
         settings = settings_of(data)
     except RefusedError as refused:
         return [*checks, Check("stack", ok=False, finding=refused.message, remedy="zahltag up")]
-    for check in (check_database, check_temporal, check_payloads, check_mail):
+    for check in (check_database, check_temporal, check_payloads, check_mail, check_output):
         checks += await check(settings)
     return checks
 

@@ -29,6 +29,6 @@ async def driver(
     async with mailbox.serving("127.0.0.1", 0, settings.mailbox_dir) as port:
         own = settings.model_copy(update={"smtp_port": port})
         mailer = SmtpMailer(own)
-        yield Driver(Services(database, mailer, own), crm=crm)
+        yield Driver(Services(database, mailer, own, together=False), crm=crm)
         await mailer.aclose()
     await check(database, mailbox=settings.mailbox_dir)

@@ -1,4 +1,7 @@
-"""Runs a case's steps directly, without Temporal: what an activity does, seen by itself."""
+"""Runs a case's steps directly, without Temporal: what an activity does, seen by itself.
+
+Its services bring nothing along, unless a test wants it.
+"""
 
 from __future__ import annotations
 
@@ -96,16 +99,7 @@ class Driver:
 
     def request(self, case_id: str, progress: Progress) -> StepRequest:
         """Return the request that the workflow would make for the plan."""
-        plan = progress.plan
-        variant = f"{plan.step}.{plan.mail or plan.task}" if plan.mail or plan.task else plan.step
-        return StepRequest(
-            key=f"{case_id}:{variant}:{plan.cause}",
-            case_id=case_id,
-            cause=plan.cause,
-            at=self.at,
-            mail=plan.mail,
-            task=plan.task,
-        )
+        return StepRequest.of(case_id, progress.plan, self.at)
 
     def activity(self, step: Step) -> Callable[[StepRequest], Awaitable[Progress]]:
         """Return the activity of a step."""
@@ -130,14 +124,19 @@ class _Effect(ActivityInboundInterceptor):
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What the workflow would ask for next: which activity, and with which request."""
+    """What the workflow would ask for next: which activity, and with which request.
+
+    ``together``: it brings about what follows, too.
+    """
 
     activity: str
     request: StepRequest | DecisionRequest
+    together: bool = False
 
 
 async def run_surrounded(services: Services, points: Points, occasion: Occasion) -> Progress:
     """Run an activity with everything that a worker puts around it."""
+    services = replace(services, together=occasion.together)
     chain: ActivityInboundInterceptor = _Effect()
     for interceptor in reversed(interceptors_of(services, points)):
         chain = interceptor.intercept_activity(chain)

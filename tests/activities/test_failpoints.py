@@ -34,10 +34,7 @@ def test_the_form_of_a_failpoint() -> None:
         ("after_commit:create_invoice:EXIT", "its mode must be one of: exit"),
         ("after_commit:create_invoice:exit:0", "1 or more"),
         ("after_commit:create_invoice:exit:²", "1 or more"),
-        (
-            "after_mark:create_invoice:exit",
-            "only send_email and tell_manager have the point after_mark",
-        ),
+        ("after_mark:close_case:exit", "send_notice and tell_manager have the point"),
     ],
 )
 def test_a_malformed_one_is_refused(text: str, why: str) -> None:

@@ -44,6 +44,7 @@ async def open_house(
     meter: MetricMeter = MetricMeter.noop,
     points: Points | None = None,
     sandbox: bool = True,
+    together: bool = True,
 ) -> AsyncIterator[House]:
     """Run everything until the block ends; another house with its queue and channel goes on."""
     assert settings.mailbox_dir
@@ -74,7 +75,11 @@ async def open_house(
         )
         mailer = SmtpMailer(own)
         services = Services(
-            database, CountingMailer(mailer, meter), own, LetterSpool(own.letter_spool_dir)
+            database,
+            CountingMailer(mailer, meter),
+            own,
+            LetterSpool(own.letter_spool_dir),
+            together=together,
         )
         logging.getLogger("temporalio").setLevel(logging.ERROR)
         async with make_worker(

@@ -40,7 +40,7 @@ select c.id, c.email <> '' as has_email, coalesce(d.problematic, false) as probl
        (select count(*) from task t where t.case_id = 'dunning-' || c.customer_no
         and t.kind = 'dunning_call' and t.status = 'open') as open_calls,
        exists (select from dunning_notice n where n.customer_id = c.id
-               and n.status in ('proposed', 'approved')) as notice_pending
+               and n.status in ('proposed', 'approved', 'unknown')) as notice_pending
 from customer c
 cross join lateral (
   select jsonb_agg(jsonb_build_array(o.currency, cast(o.open_amount as text), o.due_date, (

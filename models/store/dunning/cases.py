@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.dunning.actions import TRAITS
-from domain.dunning.case import PendingNotice, Plan, Standing, Step, decide
+from domain.dunning.case import PendingNotice, Plan, Standing, Step, WaitingFor, decide
 from domain.errors import NotFoundError
 from domain.money import round_amount
 from models.messages import DunningProgress
+from models.store.dunning import accounts, holding
+from models.store.dunning.holding import Held
 from models.store.sql import Row, Statement
 
 # A claim older than this has been answered or is forgotten on purpose: nobody acts on old news.
@@ -26,7 +28,7 @@ _HOLDS = "b.lifted_at is null and b.since <= :today and (b.until is null or b.un
 _FACTS = Statement(rf"""
 select c.id as customer_id, c.customer_no, y.*, f.closed_at is not null as closed,
        k.id as ladder, case when k.ended_at is null then coalesce(k.level, 0) else 0 end as level,
-       items.*, claims.*, bounces.*, notice.*, promise.*, blocked.*, failed.*,
+       items.*, claims.*, bounces.*, notice.*, promise.*, failed.*,
        (select max(n.id) from dunning_notice n
         where n.customer_id = c.id and n.status = 'unknown') as unknown,
        exists (select from dunning_claim x where x.customer_id = c.id and x.day = :today
@@ -75,14 +77,10 @@ cross join lateral (
   where n.customer_id = c.id and n.status = 'sent' and not exists (
     select from effect e where e.key = :case_id || '\:answer_bounce\:bounce-' || b.id)) bounces
 cross join lateral (
-  select max(p.due_date) filter (where p.due_date >= :today) as promised_until,
-         count(*) > 0 as has_agreed_date,
-         (array_agg(p.amount order by p.due_date, p.id))[1] as agreed_amount
+  select count(*) > 0 as has_agreed_date,
+         coalesce(sum(p.amount) filter (where p.due_date <= :today),
+                  (array_agg(p.amount order by p.due_date, p.id))[1]) as agreed_amount
   from payment_promise p where p.customer_id = c.id and p.status = 'open') promise
-left join lateral (
-  select b.kind as blocked_by, b.until as blocked_until from dunning_block b
-  where b.customer_id = c.id and b.invoice_id is null and {_HOLDS}
-  order by b.until desc nulls first limit 1) blocked on true
 cross join lateral (
   select coalesce(array_agg(field order by id), '{{}}') as failed_steps
   from case_exception where case_id = :case_id and kind = 'step_failed' and resolved_at is null
@@ -152,7 +150,16 @@ async def look(
     zone = await zone_of(session)
     today = at.astimezone(zone).date()
     case = await standing(session, case_id, customer_no, today, zone)
-    return _progress(case, decide(case, today), zone)
+    plan = decide(case, today)
+    if plan.waiting_for is WaitingFor.RULE:  # only then it matters what the rules will do next
+        case = await _with_outlook(session, case, at)
+        plan = decide(case, today)
+    return _progress(case, plan, zone)
+
+
+async def _with_outlook(session: AsyncSession, case: Standing, at: datetime) -> Standing:
+    found = await accounts.outlook(session, case.customer_id, at)
+    return replace(case, forecast=found.next_step, forecast_why=found.why, forecast_on=found.on)
 
 
 async def zone_of(session: AsyncSession) -> ZoneInfo:
@@ -174,10 +181,11 @@ async def standing(
     )
     if row is None:
         raise NotFoundError(f"There is no customer {customer_no}.")
-    case = _standing(row, zone)
+    customer_id = row["customer_id"]
+    case = _standing(row, await holding.held(session, customer_id, today), zone)
     if case.notice is None:
         return case
-    money = await _MONEY.rows(session, case_id=case_id, customer_id=row["customer_id"])
+    money = await _MONEY.rows(session, case_id=case_id, customer_id=customer_id)
     return replace(
         case,
         money=tuple(p["id"] for p in money),
@@ -185,9 +193,9 @@ async def standing(
     )
 
 
-def _standing(row: Row, zone: ZoneInfo) -> Standing:
-    held_by, held_until = _hold(row)
+def _standing(row: Row, held: Held | None, zone: ZoneInfo) -> Standing:
     return Standing(
+        customer_id=row["customer_id"],
         customer_no=row["customer_no"],
         currency=row["notice_currency"] or row["currency"],
         level=row["level"],
@@ -198,26 +206,14 @@ def _standing(row: Row, zone: ZoneInfo) -> Standing:
         bounced=tuple(row["bounced"]),
         notice=_notice(row, zone) if row["notice_id"] is not None else None,
         unknown=row["unknown"],
-        held_by=held_by,
-        held_until=held_until,
+        held_by=held.why if held else "",
+        held_until=held.until if held else None,
+        hears_of_instalments=held is None or held.hears_of_instalments,
         day_taken=row["day_taken"],
         failed_steps=tuple(row["failed_steps"]),
         ladder=row["ladder"],
         closed=row["closed"],
     )
-
-
-def _hold(row: Row) -> tuple[str, date | None]:
-    """Return why the customer must not hear from us now, and until which day."""
-    if row["blocked_by"] == "insolvency":
-        return "the customer is insolvent: only the administrator may be addressed", None
-    if row["blocked_by"]:
-        return "dunning is blocked for this customer", row["blocked_until"]
-    if row["promised_until"]:
-        return f"payment by {row['promised_until']} was agreed", row["promised_until"]
-    if row["late"] and not row["overdue"] and row["oldest_due"] is None:
-        return "what is overdue is disputed or blocked", None
-    return "", None
 
 
 def _notice(row: Row, zone: ZoneInfo) -> PendingNotice:

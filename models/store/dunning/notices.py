@@ -26,7 +26,8 @@ select o.invoice_id, o.invoice_no, i.issue_date, o.due_date, o.open_amount, o.cu
          where x.invoice_id = o.invoice_id and n.status = 'sent') as notices_before
 from open_item o join invoice i on i.id = o.invoice_id
 left join imported_item m on m.invoice_id = o.invoice_id
-where o.customer_id = :customer_id and o.open_amount > 0 and o.due_date < :today
+where o.customer_id = :customer_id and o.open_amount > 0
+  and (cast(:every as boolean) or o.due_date < :today)
   and not exists (select from dunning_block b where b.invoice_id = o.invoice_id
     and b.lifted_at is null and b.since <= :today and (b.until is null or b.until >= :today))
 order by o.due_date, o.invoice_id
@@ -74,9 +75,14 @@ class Proposal:
     expires_at: datetime | None = None
 
 
-async def due_items(session: AsyncSession, customer_id: int, today: date) -> list[DueItem]:
-    """Return what a notice to the customer would be about: overdue, not disputed, not blocked."""
-    rows = await _DUE.rows(session, customer_id=customer_id, today=today)
+async def due_items(
+    session: AsyncSession, customer_id: int, today: date, *, every: bool = False
+) -> list[DueItem]:
+    """Return what a notice to the customer would be about: overdue, not disputed, not blocked.
+
+    ``every``: what is open and not overdue too.
+    """
+    rows = await _DUE.rows(session, customer_id=customer_id, today=today, every=every)
     return [DueItem(**row) for row in rows]
 
 

@@ -54,6 +54,7 @@ async def create(
         )
     if not FEWEST <= request.count <= MOST:
         raise RefusedError(f"A plan has {FEWEST} to {MOST} instalments.")
+    await promises.refuse_insolvent(session, customer_no)
     promises.check_day(request.first, today, "first instalment's date")
     items = await agreements.owed(session, customer_id)
     currency = promises.currency_of(items, request.currency, company.currency, customer_no)
@@ -120,9 +121,10 @@ async def show(session: AsyncSession, customer_no: str) -> Agreement:
 
 def every(text: str) -> Every:
     """Read how far instalments lie apart; RefusedError says what is allowed."""
-    if text not in [known.value for known in Every]:
+    spoken = {"weekly": Every.WEEK, "monthly": Every.MONTH, **{one.value: one for one in Every}}
+    if text not in spoken:
         raise RefusedError(f"Instalments are paid every {' or '.join(Every)}, not {text[:60]!r}.")
-    return Every(text)
+    return spoken[text]
 
 
 def _is_the_same(known: Agreement, request: PlanRequest) -> bool:

@@ -7,7 +7,7 @@ caller holds the customer's lock.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -16,20 +16,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.company import Company
 from domain.dunning.actions import TRAITS, Action
 from domain.dunning.ladder import template_of
+from domain.dunning.notice import INSTALMENT_REMINDER
 from models.dunning_tables import DunningNotice
 from models.store import company
-from models.store.dunning import cases, ladders, notice_lists, notices
+from models.store.dunning import cases, ladders, notice_lists, notices, reminders
 from models.store.dunning.claims import Claim
 from models.store.dunning.notices import DueItem, Proposal
 from models.store.sql import Statement
 from models.tables import Customer
 
-INSTALMENT_REMINDER = "instalment_reminder"
-
-_AGREED = Statement("""
-select p.amount, p.currency from payment_promise p
-where p.customer_id = :customer_id and p.status = 'open' order by p.due_date, p.id limit 1
-""")
 _DEBT = Statement("""
 select coalesce(sum(open_amount), 0) from open_item
 where customer_id = :customer_id and currency = :currency and open_amount > 0
@@ -62,13 +57,13 @@ class Wish:
         return self.template == INSTALMENT_REMINDER and not self.raises_level
 
 
-def of_claim(claim: Claim) -> Wish:
+def of_claim(claim: Claim, level: int) -> Wish:
     """Return what a rule wants to send to a customer whom its run took."""
     rule = claim.rule
     reminds = rule.action is Action.INSTALMENT_REMINDER
     channels = {Action.EMAIL: "email", Action.LETTER: "letter"}
     return Wish(
-        why=claim.why,
+        why=claim.why(level),
         channel=channels.get(rule.action, "email_or_letter"),
         raises_level=TRAITS[rule.action].raises_level,
         template=rule.template or (INSTALMENT_REMINDER if reminds else None),
@@ -113,7 +108,7 @@ async def propose(
     found = await cases.standing(session, case_id, customer.customer_no, today, zone)
     if wish.on_agreed_date:
         items: list[DueItem] = []
-        amount, currency = await _agreed(session, customer_id, firm.currency)
+        amount, currency = await _agreed(session, customer_id, today, firm.currency)
     else:
         due = await notices.due_items(session, customer_id, today)
         currency = _currency(due, firm)
@@ -163,11 +158,14 @@ def _expiry(at: datetime, firm: Company, zone: ZoneInfo) -> datetime:
     return datetime.combine(last, time(), zone)
 
 
-async def _agreed(session: AsyncSession, customer_id: int, currency: str) -> tuple[Decimal, str]:
-    """Return what was agreed to be paid next; without a sum it is all that is owed."""
-    agreed = await _AGREED.row(session, customer_id=customer_id)
-    if agreed is None:
+async def _agreed(
+    session: AsyncSession, customer_id: int, today: date, currency: str
+) -> tuple[Decimal, str]:
+    """Return what was agreed to be paid by now; without a sum it is all that is owed."""
+    payments, agreed_in = await reminders.agreed(session, customer_id, today)
+    if not payments:
         return Decimal(0), currency
-    currency = agreed["currency"]
-    debt: Decimal = await _DEBT.value(session, customer_id=customer_id, currency=currency)
-    return min(agreed["amount"] or debt, debt), currency
+    debt: Decimal = await _DEBT.value(session, customer_id=customer_id, currency=agreed_in)
+    if any(each.amount is None for each in payments):
+        return debt, agreed_in
+    return min(debt, sum((each.amount or Decimal(0) for each in payments), Decimal(0))), agreed_in

@@ -155,6 +155,10 @@ def test_holds_pass_and_are_named() -> None:
     assert step(Dossier(account, rejections={1: D0, 2: later}), rules, at(D0)).day == D0
     taken = Dossier(account, claims={D0: frozenset({"step"})})
     assert (step(taken, rules, at(D0)).day, step(taken, rules, at(D0)).held) == (later, None)
+    both = [*rules, *in_force({**O2, "filters": [condition("debt", ">", 0)]})]
+    both[1] = replace(both[1], id=2)
+    found = step(Dossier(account, rejections={1: later}), both, at(D0))
+    assert (found.rule.id, found.held) == (2, None)  # what is put off is the other rule's
     coming = Dossier(account, blocks=(Period(D0 + timedelta(1), later),))
     assert step(coming, rules, at(D0)).day == D0
     assert step(coming, rules, at(D0, 16)).day == later + timedelta(14)
@@ -227,6 +231,17 @@ def test_the_least_payment(filters: list[dict[str, Any]], unless: str) -> None:
     account = Account(items=items, credit_limit=Decimal("500.50"))
     found = step(account, in_force({**O1, "filters": filters}), at(D0))
     assert (found.day, found.unless) == (D0, Payment(Decimal(unless), "EUR"))
+
+
+def test_what_is_disputed_is_paid_last() -> None:
+    """Nobody pays unasked what they dispute, however old it is; a dispute that is over counts."""
+    old = Item("EUR", Decimal(50), D0 - timedelta(60))
+    account = Account(items=(old, Item("EUR", Decimal(7), D0 - timedelta(9))))
+    rules = in_force({**O1, "filters": [condition("debt", ">", 0)]})
+    disputed = Dossier(account, item_blocks={0: (Period(D0),)})
+    assert step(disputed, rules, at(D0)).unless == Payment(Decimal(7), "EUR")
+    over = Dossier(account, item_blocks={0: (Period(D0 - timedelta(9), D0 - timedelta(1)),)})
+    assert step(over, rules, at(D0)).unless == Payment(Decimal(57), "EUR")
 
 
 def test_payments_in_other_currencies() -> None:

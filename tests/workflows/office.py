@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from sqlalchemy import text
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import ScheduleBackfill
@@ -26,6 +27,7 @@ from tests.dunning.population import Person, ago, settle
 from .clockwork import Clockwork
 from .house import House, eventually
 
+PATIENCE = 60  # seconds; others use the machine too
 LONG_AGO = datetime(2026, 10, 1, tzinfo=UTC)
 FRIDAY = datetime(2026, 11, 20, 11, 0, tzinfo=UTC)  # 12:00 in Berlin
 SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
@@ -88,7 +90,7 @@ class Office:
                 where n.finished_at is not null order by n.id""")
             return found if len(found) >= least else None
 
-        return await eventually(there)
+        return await eventually(there, PATIENCE)
 
     async def told(self, numbers: Sequence[str], times: int) -> None:
         """Wait until each customer's case was told by runs so many times, in all its runs."""
@@ -96,7 +98,7 @@ class Office:
         async def counted() -> bool | None:
             return all([await self._signals(n) == times for n in numbers]) or None
 
-        await eventually(counted)
+        await eventually(counted, PATIENCE)
 
     async def _signals(self, number: str) -> int:
         client, count = self.house.client, 0
@@ -127,6 +129,18 @@ async def open_office(house: House, works: Clockwork) -> AsyncIterator[Office]:
         return house.client
 
     app = make_app(house.settings, house.database, connect)
+    async with calling(house, app) as http:
+        yield Office(house, works, http)
+    await works.clear()
+    running = "WorkflowType STARTS_WITH 'Dunning' AND ExecutionStatus = 'Running'"
+    async for one in house.client.list_workflows(running):
+        with suppress(RPCError):
+            await house.client.get_workflow_handle(one.id).terminate()
+
+
+@asynccontextmanager
+async def calling(house: House, app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """Call an API as its operator."""
     token = house.settings.api_token.get_secret_value()
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=False),
@@ -134,9 +148,4 @@ async def open_office(house: House, works: Clockwork) -> AsyncIterator[Office]:
         headers={"Authorization": f"Bearer {token}"},
         timeout=60,
     ) as http:
-        yield Office(house, works, http)
-    await works.clear()
-    running = "WorkflowType STARTS_WITH 'Dunning' AND ExecutionStatus = 'Running'"
-    async for one in house.client.list_workflows(running):
-        with suppress(RPCError):
-            await house.client.get_workflow_handle(one.id).terminate()
+        yield http

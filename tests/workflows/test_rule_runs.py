@@ -20,7 +20,7 @@ from tests.domain.dunning.rules import O1
 
 from .clockwork import Clockwork
 from .house import House, eventually, now
-from .office import FRIDAY, MARK, PLAIN, TELL, Office, open_office
+from .office import FRIDAY, MARK, PATIENCE, PLAIN, TELL, Office, open_office
 
 # Which of both depends on whether the customer's case has proposed its notice by then.
 TAKEN = {"this customer was taken today already", "a notice to this customer is under way already"}
@@ -112,7 +112,7 @@ async def test_a_slot_of_another_week_does_nothing(office: Office) -> None:
             except RPCError:
                 return None
 
-        assert expected in await eventually(said)
+        assert expected in await eventually(said, PATIENCE)
     assert len(await office.runs(1)) == 1
 
 
@@ -168,7 +168,7 @@ async def test_each_account_manager_gets_one_mail(office: Office) -> None:
     async def tried() -> bool | None:
         return bool(await office.rows("select 1 from outgoing_mail where outcome <> ''")) or None
 
-    await eventually(tried)
+    await eventually(tried, PATIENCE)
     office.house.away.clear()
     report = await running
     assert (report["matched"], report["handed_over"]) == (6, 6)

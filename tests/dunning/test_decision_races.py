@@ -53,7 +53,7 @@ async def test_a_decision_while_the_notice_is_dropped(driver: Driver, verb: str)
     while not await driver.rows(_IN_TRANSACTION):  # noqa: ASYNC110 - it is seen by asking
         await asyncio.sleep(0.002)
     dropping = asyncio.create_task(driver.step(CASE, progress))
-    while not dropping.done() and not await waits_for_a_lock(driver):
+    while not dropping.done() and not await waits_for_a_lock(driver):  # noqa: ASYNC110 - same
         await asyncio.sleep(0.002)
     going_on.set()
     errors = await asyncio.gather(deciding, dropping, return_exceptions=True)

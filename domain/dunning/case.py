@@ -134,7 +134,9 @@ class Plan:
 
 def decide(case: Standing, today: date) -> Plan:
     """Say what the case does next on that local day, and why."""
-    return _settled(case) or _mend(case) or _answer(case) or _notice(case, today) or _rest(case, today)
+    return (
+        _settled(case) or _mend(case) or _answer(case) or _notice(case, today) or _rest(case, today)
+    )
 
 
 def _settled(case: Standing) -> Plan | None:

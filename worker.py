@@ -115,6 +115,15 @@ def run_activities_of(services: Services) -> list[Callable[..., Awaitable[Any]]]
     ]
 
 
+def every_activity_of(services: Services) -> list[Callable[..., Awaitable[Any]]]:
+    """Return every activity that a failpoint can be armed for."""
+    return [
+        *activities_of(services),
+        *dunning_activities_of(services),
+        *run_activities_of(services),
+    ]
+
+
 def interceptors_of(services: Services, points: Points | None = None) -> list[Interceptor]:
     """Return what surrounds every activity, outermost first; ``points`` listens to failpoints."""
     around: list[Interceptor] = [PlainErrors(), Pulse()]
@@ -147,12 +156,7 @@ def make_worker(
         max_cached_workflows=cached_workflows,
         workflow_runner=runner,
         workflows=[OrderToCash, DunningCase, FetchOrder, *RUN_WORKFLOWS],
-        activities=[
-            *activities_of(services),
-            *dunning_activities_of(services),
-            *run_activities_of(services),
-            FetchActivities(services).fetch_order,
-        ],
+        activities=[*every_activity_of(services), FetchActivities(services).fetch_order],
         interceptors=[CountEffects(meter), *interceptors_of(services, points)],
         max_heartbeat_throttle_interval=EVERY,
         # An activity holds one database connection at a time: together they never wait for one.
@@ -179,12 +183,7 @@ async def main() -> None:
     services = Services(database, CountingMailer(mailer, meter), settings, letters)
     gc.collect()
     gc.freeze()  # what is loaded by now stays: no collection needs to look at it again
-    known = [
-        *activities_of(services),
-        *dunning_activities_of(services),
-        *run_activities_of(services),
-    ]
-    points = armed(os.environ, settings, [a.__name__ for a in known])
+    points = armed(os.environ, settings, [a.__name__ for a in every_activity_of(services)])
     async with make_worker(client, services, sandbox=False, meter=meter, points=points):
         alive = (
             asyncio.create_task(beat(settings.heartbeat_file)) if settings.heartbeat_file else None

@@ -159,21 +159,27 @@ class NoticeActivities:
         self, connection: Connection, request: StepRequest, message: EmailMessage
     ) -> bool:
         """Hand a mail over that is marked already; False if it goes by letter instead."""
+        by_letter = False
+
+        async def turn_to_letter(session: AsyncSession) -> None:
+            nonlocal by_letter
+            _, notice = await _locked(session, request)
+            by_letter = await sending.turn_to_letter(session, request.case_id, notice, request.at)
+
         try:
             await hand_over(
-                self.services, connection, request.key, message, request.at, doubt=False
+                self.services,
+                connection,
+                request.key,
+                message,
+                request.at,
+                doubt=False,
+                on_refusal=turn_to_letter,
             )
         except NotDeliverableError:
-            if await self._turn_to_letter(connection, request):
-                return False
-            raise
-        return True
-
-    async def _turn_to_letter(self, connection: Connection, request: StepRequest) -> bool:
-        """Let a notice whose mail was refused go by letter, if its rule knows letters."""
-        async with connection.transaction() as session:
-            _, notice = await _locked(session, request)
-            return await sending.turn_to_letter(session, request.case_id, notice, request.at)
+            if not by_letter:
+                raise
+        return not by_letter
 
     async def _post(self, letter: Letter) -> None:
         await reach("after_mark")

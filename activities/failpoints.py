@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 class Point(StrEnum):
-    """Where: around the effect, around each of its commits, and inside the protocol of a mail."""
+    """Where: around the effect, around its commits, and inside the protocol of a mail or letter."""
 
     BEFORE_EFFECT = "before_effect"
     BEFORE_COMMIT = "before_commit"
@@ -42,7 +42,7 @@ class Point(StrEnum):
 
 
 _OF_A_MAIL = {Point.AFTER_MARK, Point.AFTER_ACCEPTANCE}
-_MAILING = {"send_email", "send_notice", "tell_manager"}
+_MAILS = ("send_email", "send_notice", "tell_manager")
 
 
 class Mode(StrEnum):
@@ -216,8 +216,8 @@ def parse(text: str, activities: Collection[str]) -> Failpoint:
         _refuse(text, f"its mode must be one of: {', '.join(Mode)}")
     if not (nth.isascii() and nth.isdigit() and int(nth) > 0):
         _refuse(text, "the number at its end must be 1 or more")
-    if point in _OF_A_MAIL and name not in _MAILING:
-        _refuse(text, f"only {' and '.join(sorted(_MAILING))} have the point {point}")
+    if point in _OF_A_MAIL and name not in _MAILS:
+        _refuse(text, f"only {', '.join(_MAILS)} have the point {point}")
     return Failpoint(Point(point), name, Mode(mode), int(nth))
 
 

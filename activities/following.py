@@ -41,19 +41,20 @@ async def refresh(session: AsyncSession, request: StepRequest) -> Progress:
     """
     case_id, at = request.case_id, request.at
     await cases.lock_customer_and_case(session, case_id)
-    progress, done = await cases.look(session, case_id, at), set[str]()
+    progress, done = await cases.look(session, case_id, at), dict[str, Step]()
     while effect := _following(progress.plan):
-        step = StepRequest.of(case_id, progress.plan, at)
-        if step.key in done:  # the case stands still: the workflow asks a person
+        follows = StepRequest.of(case_id, progress.plan, at)
+        if follows.key in done:  # the case stands still: the workflow asks a person
             break
+        done[follows.key] = progress.plan.step
         try:
-            await effect(session, step)
+            await effect(session, follows)
             progress = await cases.look(session, case_id, at)
         except Exception as error:
-            raise NotAlongError(step.key) from error
-        brought_along(step.key.split(":")[1].partition(".")[0], "done")
-        done.add(step.key)
+            raise NotAlongError(follows.key) from error
     await cases.project(session, case_id, progress, at)
+    for step in done.values():
+        brought_along(step, "done")
     return progress
 
 

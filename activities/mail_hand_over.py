@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from enum import Enum
+
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from activities.failpoints import reach
 from activities.services import Services
@@ -53,22 +56,27 @@ async def hand_over(
     at: datetime,
     *,
     doubt: bool,
+    on_refusal: Callable[[AsyncSession], Awaitable[None]] | None = None,
 ) -> None:
     """Hand over what is marked already; a definite failure takes the mark back.
 
     After an earlier hand-over with an unknown outcome (``doubt``) a definite failure says nothing
-    about that one: the mark stays.
+    about that one: the mark stays. ``on_refusal`` is done together with the note of a refusal.
     """
 
-    async def note(state: str, outcome: str) -> None:
+    async def note(
+        state: str, outcome: str, also: Callable[[AsyncSession], Awaitable[None]] | None = None
+    ) -> None:
         async with connection.transaction() as session:
+            if also:
+                await also(session)
             await mails.settle(session, key, state, outcome, at)
 
     await reach("after_mark")
     try:
         await services.mailer.send(message)
     except MailRefusedError as error:
-        await note(mails.HANDING_OVER if doubt else mails.FAILED, str(error))
+        await note(mails.HANDING_OVER if doubt else mails.FAILED, str(error), on_refusal)
         raise NotDeliverableError(f"{str(error).capitalize()}.") from error
     except MailNotSentError as error:
         await note(mails.HANDING_OVER if doubt else mails.INTENDED, str(error))

@@ -67,7 +67,12 @@ async def compose(
     content = await _notice(session, customer, notice, items, firm, on)
     printed = await asyncio.to_thread(render_notice_letter, content, firm, templates=templates)
     document_id = await documents.keep(
-        session, kind="notice", filename=f"{content.reference}.pdf", content=printed.pdf, at=at
+        session,
+        kind="notice",
+        filename=f"{content.reference}.pdf",
+        content=printed.pdf,
+        at=at,
+        known=notice.document_id,
     )
     finished: EmailMessage | Letter
     if notice.channel == "letter":

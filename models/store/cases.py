@@ -104,12 +104,18 @@ where id = :case_id
 _CLOSE = Statement("""
 update case_file set closed_at = :at, closed_as = :status where id = :case_id and closed_at is null
 """)
+_TAKES_MONEY = Statement("""
+select closed_as is not null or exists (select from invoice i
+  where i.case_id = f.id and i.type = '380')
+from case_file f where f.id = :case_id
+""")
 _LOCK = Statement("select id from case_file where id = :case_id for update")
 # The customer first: rows of a CTE are locked when they are read, those outside once all is joined.
 _LOCK_BOTH = Statement("""
 with c as materialized (select id from customer
   where id = (select customer_id from sales_order where case_id = :case_id) for update)
-select f.id from case_file f left join c on true where f.id = :case_id for update of f
+select f.id, c.id as customer from case_file f left join c on true where f.id = :case_id
+for update of f
 """)
 _LOCK_CUSTOMER = Statement("""
 select id from customer
@@ -138,6 +144,11 @@ async def look(session: AsyncSession, case_id: str, at: datetime) -> Progress:
 async def standing(session: AsyncSession, case_id: str) -> Standing:
     """Return the facts of a case, to check whether a command fits its state."""
     return _standing(await _facts(session, case_id))
+
+
+async def takes_money(session: AsyncSession, case_id: str) -> bool:
+    """Say whether a payment can be matched: there is an invoice, or the case is over."""
+    return bool(await _TAKES_MONEY.value(session, case_id=case_id))
 
 
 async def standing_on(session: AsyncSession, case_id: str, at: datetime) -> tuple[Standing, date]:

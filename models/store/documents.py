@@ -17,18 +17,31 @@ _KEEP = Statement("""
 insert into document (kind, filename, media_type, sha256, content, created_at)
 values (:kind, :filename, :media_type, :sha256, :content, :at) returning id
 """)
+_SAME = Statement("select exists (select from document where id = :id and sha256 = :sha256)")
 
 
 async def keep(
-    session: AsyncSession, *, kind: str, filename: str, content: bytes, at: datetime
+    session: AsyncSession,
+    *,
+    kind: str,
+    filename: str,
+    content: bytes,
+    at: datetime,
+    known: int | None = None,
 ) -> int:
-    """Store a PDF that goes out, and return its id."""
+    """Store a PDF that goes out, and return its id.
+
+    ``known`` is what an earlier attempt stored: with the same bytes it is that one.
+    """
+    sha256 = hashlib.sha256(content).hexdigest()
+    if known is not None and await _SAME.value(session, id=known, sha256=sha256):
+        return known
     document_id: int = await _KEEP.value(
         session,
         kind=kind,
         filename=filename,
         media_type=PDF,
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=sha256,
         content=content,
         at=at,
     )

@@ -1,6 +1,6 @@
 """Everything a case has left behind, in a form that two runs can be compared in; and the way back.
 
-Compared is every row of every table, every mail, and what a CRM holds. Only what says nothing is
+Compared is every row of every table, every mail, every letter, and what a CRM holds. Only what says nothing is
 left out: ids that a rolled back transaction has used up, how often a mail was handed over or a CRM
 was told the same, and when.
 """
@@ -8,6 +8,7 @@ was told the same, and when.
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import re
 from collections import Counter
@@ -26,7 +27,7 @@ Books = Counter[str]
 
 # "Task 3", "payment-2": which number it is depends on how many attempts there were.
 _NUMBERED = re.compile(
-    r"\b((?:approval|change|exception|extension|invoice|payment|step_failed|task)"
+    r"\b((?:approval|change|exception|extension|invoice|notice|payment|step_failed|task)"
     r"(?:_id)?(?:[ :-]|\": ?))\d+|\b(K)\d{5}\b",
     re.IGNORECASE,
 )
@@ -81,18 +82,21 @@ class Kept:
 
     database: Database
     mailbox: Path
+    letters: Path
     crm: Crm
     mails: frozenset[Path]
+    printed: dict[str, bytes]
     deals: dict[str, Any]
 
     @classmethod
-    async def now(cls, database: Database, mailbox: Path, crm: Crm) -> Kept:
+    async def now(cls, database: Database, mailbox: Path, letters: Path, crm: Crm) -> Kept:
         """Keep the present moment; it lies in a schema ``kept`` until ``forget``."""
         async with database.engine.begin() as connection:
             for statement in _KEEP.split(";\n", 2):
                 await connection.exec_driver_sql(statement)
         mails = frozenset(mailbox.iterdir())  # noqa: ASYNC240 - a test
-        return cls(database, mailbox, crm, mails, copy.deepcopy(crm.objects))
+        deals = copy.deepcopy(crm.objects)
+        return cls(database, mailbox, letters, crm, mails, _files(letters), deals)
 
     async def bring_back(self) -> None:
         """Undo everything since then."""
@@ -101,6 +105,10 @@ class Kept:
         for path in self.mailbox.iterdir():
             if path not in self.mails:
                 path.unlink()
+        for path in self.letters.iterdir():
+            path.unlink()
+        for name, content in self.printed.items():
+            (self.letters / name).write_bytes(content)
         self.crm.objects = copy.deepcopy(self.deals)
 
     async def books(self) -> Books:
@@ -110,6 +118,11 @@ class Kept:
             found = Counter(without_numbers(row) for row in rows)
         for mail in list_mails(self.mailbox):
             found[f"mail {mail.kind} {mail.case_id} {mail.message_id} {mail.attachments}"] += 1
+        for name, content in _files(self.letters).items():
+            said = (
+                hashlib.sha256(content).hexdigest() if name.endswith(".pdf") else content.decode()
+            )
+            found[f"letters {name} {said}"] += 1
         for kind, things in self.crm.objects.items():
             found.update(f"crm {kind} {json.dumps(thing)}" for thing in things.values())
         return found
@@ -118,6 +131,10 @@ class Kept:
         """Remove the schema."""
         async with self.database.engine.begin() as connection:
             await connection.exec_driver_sql("drop schema kept cascade")
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def difference(expected: Books, found: Books) -> list[str]:

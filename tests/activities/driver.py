@@ -19,14 +19,15 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.failpoints import Points
 from activities.services import Services
+from connectors.mail import SmtpMailer
 from connectors.shops import SHOPS
 from connectors.shops.port import OrderEvent, parse_document
 from domain.order_case import Step
-from models.messages import DecisionRequest, Progress, StepRequest
+from models.messages import DecisionRequest, DunningProgress, Progress, StepRequest
 from models.store import cases, company, intake, payments
 from models.store.payments import Receipt
 from tests.crm_server import Crm, connect
-from worker import activities_of, interceptors_of
+from worker import activities_of, dunning_activities_of, interceptors_of
 from workflows.policies import POLICIES, SILENCE
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "orders"
@@ -35,11 +36,20 @@ NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
 @dataclass
 class Driver:
-    """One database, mailbox and CRM; ``at`` is the workflow's time."""
+    """One database, mailbox and CRM; ``at`` is the workflow's time.
+
+    ``mailbox`` is where the mails arrive, also where the product cannot look into it.
+    """
 
     services: Services
     at: datetime = NOW
     crm: Crm = field(default_factory=Crm)
+    mailbox: Path | None = None
+
+    def ask_nobody(self) -> None:
+        """From now on the mail server is one that cannot be asked what it has taken."""
+        own = self.services.settings.model_copy(update={"mailbox_dir": None})
+        self.services = replace(self.services, settings=own, mailer=SmtpMailer(own))
 
     async def connect_crm(self) -> None:
         """Make the channel of the driver's orders a connection to its CRM."""
@@ -103,8 +113,12 @@ class Driver:
 
     def activity(self, step: Step) -> Callable[[StepRequest], Awaitable[Progress]]:
         """Return the activity of a step."""
-        known = {activity.__name__: activity for activity in activities_of(self.services)}
-        return known[step.value]
+        found: Callable[[StepRequest], Awaitable[Progress]] = every_activity(self.services)[step]
+        return found
+
+    async def attempt(self, occasion: Occasion) -> Any:
+        """Run an activity once, with what a worker puts around it."""
+        return await run_surrounded(self.services, Points(), occasion)
 
     def later(self, days: int) -> None:
         """Move the workflow's time on."""
@@ -134,7 +148,15 @@ class Occasion:
     together: bool = False
 
 
-async def run_surrounded(services: Services, points: Points, occasion: Occasion) -> Progress:
+def every_activity(services: Services) -> dict[str, Callable[..., Awaitable[Any]]]:
+    """Return every activity of an order's case and of a dunning case by its name."""
+    known = [*activities_of(services), *dunning_activities_of(services)]
+    return {activity.__name__: activity for activity in known}
+
+
+async def run_surrounded(
+    services: Services, points: Points, occasion: Occasion
+) -> Progress | DunningProgress:
     """Run an activity with everything that a worker puts around it."""
     services = replace(services, together=occasion.together)
     chain: ActivityInboundInterceptor = _Effect()
@@ -149,8 +171,8 @@ async def run_surrounded(services: Services, points: Points, occasion: Occasion)
         is_local=local,
         heartbeat_timeout=None if local else SILENCE,
     )
-    known = {activity.__name__: activity for activity in activities_of(services)}
-    progress: Progress = await environment.run(
+    known = every_activity(services)
+    progress: Progress | DunningProgress = await environment.run(
         chain.execute_activity, ExecuteActivityInput(known[name], [occasion.request], None, {})
     )
     return progress

@@ -23,6 +23,7 @@ import structlog
 
 from activities.failpoints import Armed, Failpoint, Points
 from activities.services import Services
+from connectors.letter_spool import LetterSpool
 from connectors.mail import SmtpMailer
 from models.settings import Settings
 from models.store.database import Database
@@ -30,7 +31,7 @@ from tests.activities.driver import Occasion, run_surrounded
 
 ROOT = Path(__file__).resolve().parents[2]
 SURVIVED = 0
-RENDERING = ("create_invoice", "cancel_invoice")
+RENDERING = ("create_invoice", "cancel_invoice", "send_notice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ def _live(life: Life, database: Database) -> int:
 
 async def _run(life: Life, database: Database) -> None:
     mailer = SmtpMailer(life.settings)
-    services = Services(database, mailer, life.settings)
+    letters = LetterSpool(life.settings.letter_spool_dir)
+    services = Services(database, mailer, life.settings, letters)
     points = Armed(life.failpoint) if life.failpoint else Points()
     await run_surrounded(services, points, life.occasion)
     await mailer.aclose()

@@ -1,7 +1,8 @@
 """For each kind of effect: how a case comes to where exactly that effect is next.
 
 ``tests/activities/test_faults.py`` breaks every one of them at every failpoint. A new activity,
-mail, task or decision without a scenario makes it fail.
+mail, task or decision without a scenario makes it fail. Those of dunning cases stand in
+``tests/activities/dunning_scenarios.py``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ _VARIANTS = {
     Step.SEND_EMAIL.value: tuple(MailKind),
     Step.CREATE_TASK.value: tuple(TaskKind),
     "take_decision": tuple(SIGNALS),
+    "take_dunning_decision": ("approve", "reject", "retry", "stop"),
+    "answer_claim": ("notice", "call", "lawyer", "dropped"),
+    "answer_bounce": ("letter", "task"),
+    "send_notice": ("mail", "letter", "refused", "instalments", "unknown"),
 }
 
 

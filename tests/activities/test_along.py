@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from temporalio.exceptions import ApplicationError
@@ -15,6 +16,8 @@ from temporalio.exceptions import ApplicationError
 from activities.failpoints import DIED, Armed, Failpoint, Mode, Point
 from domain.order_case import Step
 from models.messages import Progress, StepRequest
+from models.store import cases
+from models.store.sql import Statement
 from tests.activities.books import Books, Kept, difference, without_numbers
 from tests.activities.driver import Driver, Occasion
 from tests.activities.mortal import Life, Mortals, mortals
@@ -63,6 +66,18 @@ async def test_what_comes_along_is_the_same_after_whatever_fault(
 
     await kept.forget()
     assert not broken, "\n".join(broken)
+
+
+async def test_customer_and_case_are_both_locked(driver: Driver) -> None:
+    """What is planned for them holds until the transaction ends."""
+    case_id = (await SCENARIOS["send_email.invoice"](driver)).request.case_id
+    database = driver.services.database
+    async with database.transaction() as session:
+        await cases.lock_customer_and_case(session, case_id)
+        for table in ("customer", "case_file"):
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                async with database.transaction() as other:
+                    await Statement(f"select from {table} for update nowait").run(other)
 
 
 async def strike(driver: Driver, deaths: Mortals, occasion: Occasion, failpoint: Failpoint) -> None:

@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 from activities.failpoints import VARIABLE, Failpoint, Mode, Point, armed, parse
 from domain.errors import RefusedError
 from models.settings import Settings
-from worker import activities_of
+from worker import every_activity_of
 
-NAMES = [activity.__name__ for activity in activities_of(None)]  # type: ignore[arg-type]
+NAMES = [activity.__name__ for activity in every_activity_of(None)]  # type: ignore[arg-type]
 
 
 def test_the_form_of_a_failpoint() -> None:
@@ -21,6 +21,7 @@ def test_the_form_of_a_failpoint() -> None:
         Point.AFTER_COMMIT, "create_invoice", Mode.EXIT
     )
     assert parse("after_mark:send_email:raise:3", NAMES).nth == 3
+    assert parse("after_acceptance:send_notice:exit", NAMES).activity == "send_notice"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,10 @@ def test_the_form_of_a_failpoint() -> None:
         ("after_commit:create_invoice:EXIT", "its mode must be one of: exit"),
         ("after_commit:create_invoice:exit:0", "1 or more"),
         ("after_commit:create_invoice:exit:²", "1 or more"),
-        ("after_mark:close_case:exit", "send_notice and tell_manager have the point"),
+        (
+            "after_mark:create_invoice:exit",
+            "only send_email, send_notice, tell_manager have the point after_mark",
+        ),
     ],
 )
 def test_a_malformed_one_is_refused(text: str, why: str) -> None:

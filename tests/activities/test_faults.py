@@ -16,20 +16,23 @@ import pytest_asyncio
 from temporalio.exceptions import ApplicationError
 
 from activities.failpoints import DIED, Armed, Failpoint, Mode, Point, StruckError
-from models.messages import Progress
+from models.messages import DunningProgress, Progress
+from tests.activities import dunning_scenarios  # noqa: F401 - enters its scenarios
 from tests.activities.books import Books, Kept, difference, without_numbers
-from tests.activities.driver import Driver, run_surrounded
+from tests.activities.driver import Driver, every_activity, run_surrounded
 from tests.activities.mortal import Life, Mortals, mortals
 from tests.activities.scenarios import SCENARIOS, Occasion, needed
 from tests.invariants import check
-from worker import activities_of
 
-NAMES = [activity.__name__ for activity in activities_of(None)]  # type: ignore[arg-type]
+NAMES = list(every_activity(None))  # type: ignore[arg-type]
 # A refusal is final: what becomes of it is the workflow's business (tests/workflows/test_saga.py).
 MODES = (Mode.EXIT, Mode.RAISE, Mode.DUPLICATE)
 # All mails go through the same protocol: one kind is struck everywhere in every mode, the others
 # only die at its named points.
 MAILS = {name for name in SCENARIOS if name.startswith("send_email.")} - {"send_email.invoice"}
+MAILS |= {"send_notice.instalments"}
+# It goes twice through what the mail and the letter are struck in: here it only dies.
+ONLY_DIES = MAILS | {"send_notice.refused"}
 COMMITS = {Point.BEFORE_COMMIT, Point.AFTER_COMMIT}
 
 
@@ -70,7 +73,7 @@ def faults(name: str, trial: Trial) -> Iterator[Failpoint]:
         if name in MAILS and point in COMMITS:
             continue
         for nth in range(1, times + 1):
-            for mode in (Mode.EXIT,) if name in MAILS else MODES:
+            for mode in (Mode.EXIT,) if name in ONLY_DIES else MODES:
                 yield Failpoint(point, trial.occasion.activity, mode, nth)
 
 
@@ -112,9 +115,11 @@ class Trial:
 
 async def trial_of(driver: Driver, deaths: Mortals, occasion: Occasion) -> Trial:
     """Learn what happens, and where it passes, when nothing goes wrong."""
-    database, folder = driver.services.database, driver.services.settings.mailbox_dir
+    database, folder = driver.services.database, driver.mailbox
+    letters = driver.services.settings.letter_spool_dir
     assert folder
-    kept = await Kept.now(database, folder, driver.crm)
+    assert letters
+    kept = await Kept.now(database, folder, letters, driver.crm)
     await deaths.rehearse(driver.services.settings, occasion)
     await kept.bring_back()
     watching = unarmed(occasion)
@@ -129,7 +134,9 @@ def unarmed(occasion: Occasion) -> Armed:
     return Armed(Failpoint(Point.BEFORE_RETURN, occasion.activity, Mode.RAISE, nth=10**6))
 
 
-async def until_done(driver: Driver, points: Armed, occasion: Occasion) -> Progress:
+async def until_done(
+    driver: Driver, points: Armed, occasion: Occasion
+) -> Progress | DunningProgress:
     """Repeat as Temporal does: who is told to come later, comes again."""
     while True:
         try:
@@ -140,5 +147,5 @@ async def until_done(driver: Driver, points: Armed, occasion: Occasion) -> Progr
             await asyncio.sleep(0.01)
 
 
-def _plan(progress: Progress) -> str:
+def _plan(progress: Progress | DunningProgress) -> str:
     return without_numbers(progress.model_dump_json())

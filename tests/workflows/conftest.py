@@ -68,7 +68,9 @@ async def house(
         client, database, settings, company, cached_workflows=cached_workflows
     ) as opened:
         yield opened
-    await check(database, mailbox=settings.mailbox_dir)
+    assert settings.mailbox_dir
+    letters = settings.mailbox_dir.with_name("letters")
+    await check(database, mailbox=settings.mailbox_dir, spool=letters)
 
 
 @pytest_asyncio.fixture

@@ -32,7 +32,9 @@ select c.id as customer_id, c.customer_no, y.*, f.closed_at is not null as close
        (select max(n.id) from dunning_notice n
         where n.customer_id = c.id and n.status = 'unknown') as unknown,
        exists (select from dunning_claim x where x.customer_id = c.id and x.day = :today
-               and x.lane = 'step' and x.id is distinct from notice.claim_id) as day_taken
+               and x.lane = 'step' and x.id is distinct from notice.claim_id
+               and x.matched ->> 'notice' is distinct from cast(notice.notice_id as text))
+         as day_taken
 from customer c
 cross join (
   select profile ->> 'currency' as currency,

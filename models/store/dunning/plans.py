@@ -21,7 +21,7 @@ from models.store.dunning.telling import case_id_of, tell
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """What is agreed: ``total`` None is all that is owed in the currency."""
+    """What is agreed: ``total`` None is all that is owed and not disputed."""
 
     count: int
     first: date
@@ -59,6 +59,10 @@ async def create(
     items = await agreements.owed(session, customer_id)
     currency = promises.currency_of(items, request.currency, company.currency, customer_no)
     about = [item for item in items if item.currency == currency]
+    if request.total is None:
+        about = await agreements.undisputed(session, about)
+        if not about:
+            raise RefusedError(f"Customer {customer_no} disputes all that is owed: name a total.")
     owed = sum((item.open_amount for item in about), Decimal(0))
     total = round_amount(owed, currency) if request.total is None else request.total
     promises.check_amount(total, currency, about, customer_no)

@@ -65,7 +65,7 @@ async def add(
     currency = currency_of(items, promise.currency, company.currency, customer_no)
     about = [item for item in items if item.currency == currency]
     if promise.amount is None:
-        about = _due_by(about, promise.day, customer_no)
+        about = _due_by(await agreements.undisputed(session, about), promise.day, customer_no)
     else:
         check_amount(promise.amount, currency, about, customer_no)
     if known:
@@ -212,7 +212,7 @@ def _due_by(items: Sequence[OpenItem], day: date, customer_no: str) -> list[Open
     due = [item for item in items if item.due_date is not None and item.due_date <= day]
     if not due:
         raise RefusedError(
-            f"Nothing of what customer {customer_no} owes is due by {day}: name an amount, or a"
-            " later date."
+            f"Nothing that customer {customer_no} owes and does not dispute is due by {day}: name"
+            " an amount, or a later date."
         )
     return due

@@ -10,7 +10,6 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from connectors.shops import SHOPS
 from domain.company import Company
 from domain.errors import RefusedError
 from models.settings import Settings
@@ -18,7 +17,7 @@ from models.store import channels, company
 from models.store.database import Database
 from models.vault import Vault
 from starter.api.errors import NotReadyError
-from starter.channel_secrets import PAYMENTS
+from starter.channel_secrets import sources
 
 SECONDS = 2.0
 
@@ -75,7 +74,7 @@ class Connections:
             firm = await company.find(session)
         if firm is None:
             raise NotReadyError("No company is set yet: nothing can be taken in before.")
-        if row.source != PAYMENTS and row.source not in SHOPS:
+        if row.source not in sources():
             raise NotReadyError(f"Nothing here reads what {row.source} sends.")
         try:
             secret = Vault(self._settings).open(row.secret)

@@ -1,4 +1,4 @@
-"""What shops, providers and banks send: signed, stored before it is answered, answered fast.
+"""What shops, providers, banks and mail services send: signed, and stored before it is answered.
 
 A layer of its own in front of the routes: what they work out for every call costs as much as
 reading an order does.
@@ -13,15 +13,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from connectors.bounce_webhook import SOURCES as REPORTS
+from connectors.bounce_webhook import read_report, verify_report
 from connectors.crm.port import Delivery
 from connectors.payments import read_payment
 from connectors.shops import SHOPS
 from connectors.signatures import verify_standard
 from domain.errors import NotFoundError, RefusedError
 from models.store.intake import Arrival
+from starter.api.connections import Connection
 from starter.api.errors import http_refusal, refusal
 from starter.api.inputs import json_object
 from starter.api.services import Json, Services, now
+from starter.bounce_reports import take_report
 from starter.channel_secrets import PAYMENTS
 from starter.deals import take_delivery
 from starter.intake import CHANNEL_NAME, Taken, read_webhook
@@ -53,7 +57,7 @@ class WebhookDoor:
 
 
 async def _take(scope: Scope, receive: Receive) -> Json:
-    """Take in an order or a payment notice. 200 means: it is stored, and will have its effect."""
+    """Take in an order, a payment or a mail report. 200: it is stored, and will have its effect."""
     if scope["method"] != "POST":
         raise HTTPException(405)
     services: Services = scope["app"].state.services
@@ -66,6 +70,8 @@ async def _take(scope: Scope, receive: Receive) -> Json:
     if connection.source == PAYMENTS:
         verify_standard(headers, body, connection.secret, now())
         return await _payment(services, channel, body)
+    if connection.source in REPORTS:
+        return await _report(services, channel, connection, body, headers)
     if connection.source == CRM:
         delivery = Delivery(scope["method"], _address(services, scope), headers, body, now())
         outcome = await take_delivery(services.database, channel, connection.secret, delivery)
@@ -100,6 +106,24 @@ def _headers(scope: Scope) -> Mapping[str, str]:
     """Return the headers, names in small letters; of one that is repeated the first counts."""
     pairs = reversed(scope["headers"])
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+
+
+async def _report(
+    services: Services,
+    channel: str,
+    connection: Connection,
+    body: bytes,
+    headers: Mapping[str, str],
+) -> Json:
+    """Take in what a mail service says became of a mail."""
+    at, document = now(), json_object(body)
+    verify_report(connection.source, headers, body, document, connection.secret, at)
+    bounce = read_report(connection.source, document)
+    if bounce is None:
+        return {"outcome": "ignored"}
+    by = f"channel {channel}"
+    arrival = Arrival(channel, bounce.event_id, "mail_report", body, at, by)
+    return {"outcome": await take_report(services.database, bounce, arrival)}
 
 
 async def _payment(services: Services, channel: str, body: bytes) -> Json:

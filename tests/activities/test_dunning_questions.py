@@ -1,4 +1,4 @@
-"""What a dunning case asks people: whose money came in, and whether a notice went out."""
+"""What a dunning case asks people, and what it does about a notice that came back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.tables import Task
 from starter import task_outcomes
 from tests.activities.debtor import IBAN, Debtor
 from tests.activities.driver import Driver
-from tests.activities.dunning_scenarios import in_doubt
+from tests.activities.dunning_scenarios import bounced, in_doubt
 
 
 async def answers(debtor: Debtor, outcome: str, *given: str) -> Task:
@@ -173,3 +173,35 @@ async def test_money_that_is_assigned_lowers_the_notice(
         return
     await driver.attempt(await debtor.until(Step.SEND_NOTICE))
     assert await debtor.value("select rendered_amount from dunning_notice") == Decimal(asked_for)
+
+
+async def test_a_notice_that_came_back_goes_by_letter_the_next_day(driver: Driver) -> None:
+    """The customer's day was taken by the mail; the letter does not count again."""
+    debtor = Debtor(driver)
+    await driver.attempt(await bounced(driver, "email_or_letter"))
+    plan = (await debtor.look()).plan
+    assert (plan.step, plan.next_step) == (Step.WAIT, "send notice 1 tomorrow")
+
+    driver.later(1)
+    await driver.attempt(await debtor.until(Step.SEND_NOTICE))
+
+    assert await debtor.value("select count(*) from dunning_notice where status = 'sent'") == 2
+    assert await debtor.value("select level from dunning_case") == 1
+    spool = driver.services.settings.letter_spool_dir
+    assert spool
+    assert len(list(spool.glob("*.pdf"))) == 1
+
+
+async def test_what_came_back_after_the_ladder_ended_is_no_matter_any_more(driver: Driver) -> None:
+    """Who has paid gets no letter, not even when late again."""
+    debtor = Debtor(driver)
+    await bounced(driver, "email_or_letter")
+    await debtor.pays("119.00")
+    await driver.attempt(await debtor.until(Step.END_DUNNING))
+
+    driver.later(1)
+    await debtor.owes(invoice_no="ALT-2")
+    await debtor.taken()
+    await driver.attempt(await debtor.until(Step.ANSWER_CLAIM))
+
+    assert (await debtor.look()).plan.step is Step.SEND_NOTICE

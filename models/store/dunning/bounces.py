@@ -15,6 +15,11 @@ from models.store.dunning.proposing import Wish
 from models.store.dunning.telling import tell
 from models.store.sql import Statement
 
+_SAID = {
+    "failed": "was not delivered",
+    "delayed": "is delayed; the mail server tries again",
+    "complained": "was reported as spam by its recipient",
+}
 _NOTE = Statement("""
 insert into mail_bounce (event_id, mail_id, action, status, told_at)
 select :event_id, m.id, :action, :status, :at from outgoing_mail m
@@ -36,7 +41,10 @@ async def note(
     status: str,
     at: datetime,
 ) -> bool:
-    """Note that a mail was not delivered; False if that is known or the mail is none of ours."""
+    """Note what became of a mail; False if that is known or the mail is none of ours.
+
+    ``action`` is ``failed``, ``delayed`` or ``complained``; ``status`` an enhanced code, or empty.
+    """
     mail = await _MAIL.row(session, message_id=message_id)
     if mail is None:
         return False
@@ -47,7 +55,7 @@ async def note(
     )
     if new is None:
         return False
-    said = f"Mail {mail['kind']} was not delivered: {action} {status}".rstrip()
+    said = f"Mail {mail['kind']} {_SAID[action]} {status}".rstrip()
     history.note(session, mail["case_id"], at, "mail_bounced", said)
     if mail["customer_id"] is not None:
         await tell(session, mail["customer_id"], at, f"bounce-{event_id}")

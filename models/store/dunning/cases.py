@@ -81,6 +81,7 @@ cross join lateral (
 cross join lateral (
   select coalesce(array_agg(b.id order by b.id), '{{}}') as bounced
   from dunning_notice n join mail_bounce b on b.mail_id = n.mail_id and b.action = 'failed'
+  join dunning_case l on l.id = n.dunning_case_id and l.ended_at is null
   where n.customer_id = c.id and n.status = 'sent' and not exists (
     select from effect e where e.key = :case_id || '\:answer_bounce\:bounce-' || b.id)) bounces
 cross join lateral (

@@ -55,8 +55,9 @@ class Office:
         folk = [Person(n, Account(items=(item,)), Circumstances()) for n in numbers]
         async with self.house.database.transaction() as session:
             await settle(session, folk, 0)
-            # Notices are not what this is about. Rows with ids of their own move no sequence.
+            # Earlier notices and ladders are not what this is about. Rows with ids of their own move no sequence.
             await session.execute(text("delete from dunning_notice"))
+            await session.execute(text("delete from dunning_case"))
             for table in ("customer", "invoice", "journal_entry", "dunning_case"):
                 await session.execute(text(f"select setval('{table}_id_seq', 100000)"))
         return numbers

@@ -20,7 +20,16 @@ from models.codec import Json
 from models.messages import DecisionRequest, DunningProgress, StepRequest
 from models.store import company, customers, history, tasks
 from models.store.decisions import Decision
-from models.store.dunning import bounces, cases, decisions, ladders, notices, proposing
+from models.store.dunning import (
+    bounces,
+    cases,
+    decisions,
+    ladders,
+    notices,
+    proposing,
+    questions,
+    sending,
+)
 from models.store.dunning.proposing import Wish
 from models.store.dunning.telling import customer_no_of
 from models.store.effects import once
@@ -188,10 +197,12 @@ async def _ask_about_money(session: AsyncSession, customer: Customer, request: S
     await tasks.create(
         session,
         key=request.key,
-        kind="whose_money",
+        kind=questions.WHOSE_MONEY,
         title=f"Is payment {_id(request)} of customer {customer.customer_no}?",
         description="It came in and nobody has assigned it, and it may be this customer's. A notice"
-        " waits for the answer. Assign the payment, or mark this task as done if it is not.",
+        " waits for the answer. If the money is not this customer's, mark this task as done with"
+        " the outcome not_theirs: the notice goes out then. If it is, let it be booked for the"
+        " invoice: the notice is calculated anew or dropped by itself.",
         assignee=tasks.assignee(firm, _ACCOUNTING),
         due=local_date(request.at, firm.time_zone),
         case_id=request.case_id,
@@ -227,9 +238,9 @@ async def _answer_bounce(session: AsyncSession, customer: Customer, request: Ste
 
 async def _end(session: AsyncSession, customer: Customer, request: StepRequest) -> Json:
     reason = "nothing is overdue any more"
-    notice = await notices.pending_of(session, customer.id or 0)
-    if notice is not None:
+    for notice in await notices.unfinished_of(session, customer.id or 0):
         await notices.drop(session, request.case_id, notice, reason, request.at)
+    await sending.leave_open(session, request.case_id, customer.id or 0, reason, request.at)
     await tasks.resolve_all(session, request.case_id, by=history.SYSTEM, at=request.at)
     await ladders.end(session, customer.id or 0, request.case_id, request.at, reason)
     return {}

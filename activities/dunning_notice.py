@@ -101,6 +101,8 @@ class NoticeActivities:
             crossed = await _crossed(session, request, notice)
             if crossed is Crossed.SENT or (crossed and not again):
                 return crossed
+            if crossed:
+                await _take_back(session, request, notice)
             progress = await _refresh(session, request)
             if (progress.plan.step, progress.plan.cause) != (Step.SEND_NOTICE, request.cause):
                 if notice.channel == "email":
@@ -233,6 +235,16 @@ async def _crossed(
     state = await mails.state_of(session, request.key)
     found = {mails.SENT: Crossed.SENT, mails.HANDING_OVER: Crossed.UNKNOWN}
     return found.get(state)
+
+
+async def _take_back(session: AsyncSession, request: StepRequest, notice: DunningNotice) -> None:
+    """Take the mark of an attempt back that certainly did not arrive."""
+    if notice.channel == "letter":
+        notice.document_id = None
+        await session.flush()
+    else:
+        did_not = "an attempt that broke off did not arrive"
+        await mails.settle(session, request.key, mails.INTENDED, did_not, request.at)
 
 
 async def _refresh(session: AsyncSession, request: StepRequest) -> DunningProgress:

@@ -50,4 +50,4 @@ def diagnostic(text: str) -> str:
 def message_id(text: str) -> str:
     """Return the first Message-ID in a text, with its <>; empty if there is none."""
     found = _MESSAGE_ID.search(text)
-    return found[0] if found else ""
+    return found[0] if found and found[0].isprintable() else ""

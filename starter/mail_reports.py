@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from connectors.bounce_webhook import lasting, read_report
+from domain.bounce import Bounce
+from domain.errors import ConflictError
 from models.store import intake
 from models.store.database import Database
 from models.store.dunning import bounces
@@ -30,7 +32,15 @@ async def take_report(
         at=at,
         by=f"channel {channel}",
     )
+    return await keep(database, bounce, arrival)
+
+
+async def keep(database: Database, bounce: Bounce, arrival: Arrival) -> str:
+    """Keep a report, once, and note it where its mail is; return what became of it, as above."""
     async with database.transaction() as session:
-        if not await intake.remember(session, arrival):
+        try:
+            if not await intake.remember(session, arrival):
+                return "known"
+        except ConflictError:  # the same report, signed or worded anew: nobody could mend that
             return "known"
-        return "noted" if await bounces.note(session, bounce, at) else "unknown"
+        return "noted" if await bounces.note(session, bounce, arrival.at) else "unknown"

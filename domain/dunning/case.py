@@ -59,6 +59,7 @@ class PendingNotice:
 
     ``amount`` is the upper bound (X13), ``due`` what is due of it by now. ``rule`` is empty where a
     person proposed it. ``on_agreed_date``: a reminder of instalments, not of what is overdue.
+    ``crossing``: its sending broke off after the point of no return, so it may be out already.
     Without an approval to wait for there are no dates.
     """
 
@@ -71,6 +72,7 @@ class PendingNotice:
     rule: str = ""
     on_agreed_date: bool = False
     right_level: bool = True
+    crossing: bool = False
     expires_on: date | None = None
     escalates_on: date | None = None
     escalated: bool = False
@@ -135,7 +137,25 @@ class Plan:
 def decide(case: Standing, today: date) -> Plan:
     """Say what the case does next on that local day, and why."""
     return (
-        _settled(case) or _mend(case) or _answer(case) or _notice(case, today) or _rest(case, today)
+        _find_out(case)
+        or _settled(case)
+        or _mend(case)
+        or _answer(case)
+        or _notice(case, today)
+        or _rest(case, today)
+    )
+
+
+def _find_out(case: Standing) -> Plan | None:
+    """Before anything else is said of a notice: is it out? Whoever tries to send it finds out."""
+    if case.notice is None or not case.notice.crossing or case.failed_steps:
+        return None
+    return Plan(
+        Step.SEND_NOTICE,
+        Status.SENDING,
+        "find out whether the notice went out",
+        "its sending was broken off",
+        cause=f"notice-{case.notice.id}",
     )
 
 

@@ -1,4 +1,4 @@
-"""What shops, providers and banks send: signed, stored before it is answered, answered fast.
+"""What shops, providers, banks and mail services send: signed, and stored before it is answered.
 
 A way in of its own beside the routes and the layers around them: what these work out for every call
 costs as much as reading an order does.

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from domain.errors import RefusedError
+from starter.cli.leaving import run_and_leave
 from starter.stack.datadir import DataDir
 
 # Which module has which commands: only what is asked for is imported.
@@ -99,6 +100,11 @@ def globals_first(arguments: list[str]) -> list[str]:
         else:
             rest.append(argument)
     return [*front, *rest]
+
+
+def zahltag() -> NoReturn:
+    """Run one command and end the process with its exit code: what the shell calls."""
+    run_and_leave(main)
 
 
 def main() -> None:

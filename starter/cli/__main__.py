@@ -1,5 +1,5 @@
 """``python -m starter.cli`` is ``zahltag``."""
 
-from starter.cli import main
+from starter.cli import zahltag
 
-main()
+zahltag()

@@ -1,4 +1,4 @@
-"""Imports of files: open items from the system that was used before."""
+"""Imports of files: open items from the system used before, account managers, returned mails."""
 
 from __future__ import annotations
 
@@ -7,8 +7,18 @@ from typing import Annotated
 
 import typer
 
+from domain.errors import RefusedError
 from starter.cli.client import client_of
 from starter.cli.output import AsJson, print_json
+
+# What is looked at of a mail: the report stands at its beginning.
+LONGEST_MAIL = 256 * 1024
+_OUTCOMES = {
+    "noted": "new: their cases look for another way",
+    "known": "known before",
+    "unknown": "about mails that are not ours",
+    "no_report": "no reports of a mail server",
+}
 
 group = typer.Typer(help="Take over what another system knows.", no_args_is_help=True)
 
@@ -69,3 +79,43 @@ def account_managers(
             f"Imported: {done['customers']} of {done['lines']} customers have another account"
             f" manager; {done['managers']} addresses of account managers are new."
         )
+
+
+@group.command()
+def bounces(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="mails (.eml), or folders of them")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Take in mails that mail servers sent back; other mails in a folder are left alone."""
+    client, counts = client_of(context), dict.fromkeys(_OUTCOMES, 0)
+    for path in [file for given in paths for file in _mails(given)]:
+        with path.open("rb") as file:
+            mail = file.read(LONGEST_MAIL)
+        answer = client.send(
+            "POST", ("imports", "bounces"), mail, media_type="message/rfc822"
+        ).json()
+        counts[answer["outcome"]] += 1
+    if as_json:
+        print_json(counts)
+        return
+    said = [f"{count} {_OUTCOMES[name]}" for name, count in counts.items() if count]
+    typer.echo(f"{'; '.join(said)}." if said else "There is no mail in it.")
+
+
+def _mails(path: Path) -> list[Path]:
+    """Return the mails of a folder (a maildir's too) in the order of their names, or the file."""
+    if not path.is_dir():
+        if not path.exists():
+            raise RefusedError(f"There is no file {path}.")
+        return [path]
+    folders = [path, path / "cur", path / "new"]
+    return [
+        file
+        for folder in folders
+        if folder.is_dir()
+        for file in sorted(folder.iterdir())
+        if file.is_file() and not file.name.startswith(".")
+    ]

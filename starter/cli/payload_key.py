@@ -94,6 +94,7 @@ def remove(context: typer.Context, name: Annotated[str, typer.Argument(metavar="
     data = _data(context)
     if is_external():
         raise RefusedError("Take the key out of ZAHLTAG_PAYLOAD_KEYS of every process yourself.")
+    payload_keys.removable(data, name)
     if cases := asyncio.run(_used(settings_of(data)))[name]:
         raise ConflictError(
             f"{cases} open case{'s need' if cases > 1 else ' needs'} the key {name}:"

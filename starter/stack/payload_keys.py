@@ -29,10 +29,15 @@ def add(data: DataDir, name: str) -> None:
 
 def remove(data: DataDir, name: str) -> None:
     """Take a key out of the data directory; the one that encrypts stays."""
+    rest = [str(key) for key in removable(data, name) if key.id != name]
+    data.keep_secret(PAYLOAD_KEYS, ",".join(rest))
+
+
+def removable(data: DataDir, name: str) -> tuple[PayloadKey, ...]:
+    """Return all keys of the data directory; refuse a name that is unknown or that encrypts."""
     keys = parse_payload_keys(data.secret(PAYLOAD_KEYS))
     if name not in {key.id for key in keys}:
         raise NotFoundError(f"There is no key {name!r} in {data.path}: see `payload-key list`.")
     if keys[0].id == name:
         raise RefusedError(f"{name} encrypts: make a newer key first (`zahltag payload-key add`).")
-    rest = [str(key) for key in keys if key.id != name]
-    data.keep_secret(PAYLOAD_KEYS, ",".join(rest))
+    return keys

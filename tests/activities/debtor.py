@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from connectors.payments import PaymentEventType, PaymentNotice
 from domain.dunning.case import Step
 from domain.dunning.rule_file import read_rule
 from models.messages import DunningProgress, StepRequest
@@ -20,14 +21,15 @@ from models.store import payments
 from models.store.dunning import cases, opening, rules, selection
 from models.store.dunning.selection import RunRequest
 from models.store.dunning.telling import customer_no_of
+from models.store.intake import Arrival
 from models.store.payments import Receipt
 from starter.open_item_import import import_open_items
-from starter.payment_checks import Entry
-from starter.receipts import record
+from starter.receipts import take_notice
 from tests.activities.driver import Driver, Occasion
 from tests.api.open_items import csv_file, row
 
 NAME = "Alt & Söhne GmbH"
+IBAN = "DE02120300000000202051"
 REFUSED = "nobody@refused.example"
 
 REMINDER: dict[str, Any] = {
@@ -74,24 +76,36 @@ class Debtor:
             await opening.open_cases(session, [taken["customer_id"] for taken in page], at)
         assert [taken["customer_no"] for taken in page] == [customer_no_of(self.case_id)]
 
-    async def pays(self, amount: str) -> None:
-        """Record a payment for the imported invoice."""
-        entry = Entry("ALT-1", amount, "EUR", str(uuid.uuid4()))
-        await record(self.driver.services.database, entry, at=self.driver.at, by="anna")
-
-    async def sends_money(self, amount: str = "50.00") -> None:
-        """Let money of that name come in that is for no invoice."""
-        receipt = Receipt(
+    async def pays(self, amount: str, *, payer_iban: str = "") -> None:
+        """Let money for the imported invoice come in."""
+        notice = PaymentNotice(
+            event_id=str(uuid.uuid4()),
+            type=PaymentEventType.RECEIVED,
             provider="bank",
             transaction_id=str(uuid.uuid4()),
             amount=Decimal(amount),
             currency="EUR",
             valid_on=self.driver.at.date(),
+            invoice_no="ALT-1",
+            payer_iban=payer_iban,
+        )
+        arrival = Arrival("bank", notice.event_id, "payment", b"{}", self.driver.at, "tests")
+        await take_notice(self.driver.services.database, notice, arrival)
+
+    async def sends_money(self, **words: str) -> int:
+        """Let money come in that names no invoice; return the payment's id."""
+        receipt = Receipt(
+            provider="bank",
+            transaction_id=str(uuid.uuid4()),
+            amount=Decimal(words.pop("amount", "50.00")),
+            currency="EUR",
+            valid_on=self.driver.at.date(),
             source="webhook",
-            payer_name=NAME,
+            **{"payer_name": NAME, **words},  # type: ignore[arg-type]
         )
         async with self.driver.services.database.transaction() as session:
-            await payments.receive(session, receipt, self.driver.at, by="tests")
+            payment, _ = await payments.receive(session, receipt, self.driver.at, by="tests")
+            return payment.id or 0
 
     async def look(self) -> DunningProgress:
         """Return where the case stands."""
@@ -120,4 +134,9 @@ class Debtor:
     async def value(self, query: str) -> Any:
         """Read one value."""
         async with self.driver.services.database.transaction() as session:
-            return (await session.execute(text(query))).scalar_one()
+            return (await session.execute(text(query))).scalars().one()
+
+    async def told(self) -> int:
+        """Return how often people's doings have told the case to look again."""
+        query = "select count(*) from outbox where payload ->> 'outbox_id' like 'task-%'"
+        return int(await self.value(query))

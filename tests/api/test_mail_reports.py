@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from models.tables import OutgoingMail
 
-from .conftest import Api, one_sentence
+from .conftest import Api
 
 CASE = "order-zahltag-ZT-1001"
 
@@ -51,15 +51,6 @@ async def test_a_bounce_is_noted_once_where_its_mail_is(api: Api, message_id: st
     assert again.json()["outcome"] == "known"
     assert await noted(api) == ["the mail came back (5.1.1)"]
     assert "erika@" not in str(await api.get(f"/api/cases/{CASE}"))
-
-
-async def test_another_report_under_a_known_id_is_refused(api: Api, message_id: str) -> None:
-    """The sender mixes something up."""
-    await api.webhook("mail", report(message_id))
-    other = await api.webhook("mail", report(message_id, event="delivered"))
-
-    assert other.status_code == 409
-    assert one_sentence(other)
 
 
 async def test_a_mail_that_is_not_ours_is_no_fault(api: Api, message_id: str) -> None:

@@ -58,3 +58,32 @@ def test_a_database_elsewhere_that_is_away_is_named(tmp_path: Path) -> None:
     assert "BAD  database" in examined.stdout
     assert "BAD  temporal" in examined.stdout
     assert "Traceback" not in examined.stderr
+
+
+LEAVING = """
+import sys
+from starter.cli.leaving import run_and_leave
+{sdk}
+def command():
+    print("said", end="")
+    print("warned", end="", file=sys.stderr)
+    {ending}
+run_and_leave(command)
+"""
+
+
+@pytest.mark.parametrize("sdk", ["", "import temporalio.bridge.temporal_sdk_bridge"])
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [("pass", 0), ("sys.exit()", 0), ("sys.exit(3)", 3), ("1 / 0", 1)],
+)
+def test_a_command_ends_with_its_exit_code_whoever_still_runs(
+    sdk: str, ending: str, code: int
+) -> None:
+    """With Temporal's threads in the process too: nothing that was printed is lost."""
+    done = run("-c", LEAVING.format(sdk=sdk, ending=ending))
+
+    assert done.returncode == code
+    assert done.stdout == "said"
+    assert done.stderr.startswith("warned")
+    assert ("ZeroDivisionError" in done.stderr) is (ending == "1 / 0")

@@ -55,6 +55,12 @@ def client(temporal: WorkflowEnvironment) -> Client:
     return temporal.client
 
 
+@pytest.fixture
+def asks_nobody() -> bool:
+    """Whether the mail server is one that cannot be asked what it has taken."""
+    return False
+
+
 @pytest_asyncio.fixture
 async def house(
     client: Client,
@@ -62,10 +68,16 @@ async def house(
     settings: Settings,
     company: Company,
     cached_workflows: int,
+    asks_nobody: bool,  # noqa: FBT001 - a fixture
 ) -> AsyncIterator[House]:
     """A house whose invariants are checked when the test is over."""
     async with open_house(
-        client, database, settings, company, cached_workflows=cached_workflows
+        client,
+        database,
+        settings,
+        company,
+        cached_workflows=cached_workflows,
+        asks_nobody=asks_nobody,
     ) as opened:
         yield opened
     assert settings.mailbox_dir

@@ -45,8 +45,12 @@ async def open_house(
     points: Points | None = None,
     sandbox: bool = True,
     together: bool = True,
+    asks_nobody: bool = False,
 ) -> AsyncIterator[House]:
-    """Run everything until the block ends; another house with its queue and channel goes on."""
+    """Run everything until the block ends; another house with its queue and channel goes on.
+
+    ``asks_nobody``: the worker sees a plain mail server, which cannot tell what it has taken.
+    """
     assert settings.mailbox_dir
     queue = queue or f"tests-{uuid.uuid4()}"
     refuses, away = {"refused@brandt-soehne.example"}, asyncio.Event()
@@ -73,11 +77,12 @@ async def open_house(
         own = settings.model_copy(
             update={"smtp_port": port, "task_queue": queue, "letter_spool_dir": letters}
         )
-        mailer = SmtpMailer(own)
+        seen = own.model_copy(update={"mailbox_dir": None}) if asks_nobody else own
+        mailer = SmtpMailer(seen)
         services = Services(
             database,
             CountingMailer(mailer, meter),
-            own,
+            seen,
             LetterSpool(own.letter_spool_dir),
             together=together,
         )

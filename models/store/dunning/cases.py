@@ -49,6 +49,11 @@ left join lateral (
          n.proposed_at, n.template = 'instalment_reminder' and not n.raises_level
            as on_agreed_date,
          coalesce(r.name, '') as rule,
+         n.status = 'approved' and case n.channel
+           when 'letter' then n.document_id is not null
+           else exists (select from outgoing_mail m where m.state = 'handing_over'
+                        and m.key = :case_id || '\:send_notice\:notice-' || n.id)
+           end as crossing,
          exists (select from effect e
                  where e.key = :case_id || '\:escalate_approval\:notice-' || n.id) as escalated
   from dunning_notice n left join dunning_rule r on r.id = n.rule_id
@@ -76,6 +81,7 @@ cross join lateral (
 cross join lateral (
   select coalesce(array_agg(b.id order by b.id), '{{}}') as bounced
   from dunning_notice n join mail_bounce b on b.mail_id = n.mail_id and b.action = 'failed'
+  join dunning_case l on l.id = n.dunning_case_id and l.ended_at is null
   where n.customer_id = c.id and n.status = 'sent' and not exists (
     select from effect e where e.key = :case_id || '\:answer_bounce\:bounce-' || b.id)) bounces
 cross join lateral (
@@ -238,6 +244,7 @@ def _notice(row: Row, zone: ZoneInfo) -> PendingNotice:
         expires_on=row["expires_at"].astimezone(zone).date() if row["expires_at"] else None,
         escalates_on=asked_on + timedelta(days=row["escalation_days"]) if asks else None,
         escalated=row["escalated"],
+        crossing=row["crossing"],
     )
 
 

@@ -16,7 +16,7 @@ from domain.calendar import local_date
 from domain.dunning.actions import Action
 from domain.dunning.rule_file import read_rule
 from models.dunning_tables import DunningNotice, DunningNoticeItem, DunningRuleVersion
-from models.store import company, history, tasks
+from models.store import company, history, mails, tasks
 from models.store.dunning import notices
 from models.store.dunning.notices import DueItem
 from models.store.sql import Statement
@@ -33,6 +33,7 @@ insert into dunning_claim (customer_id, day, lane, matched)
 values (:customer_id, :day, 'step', jsonb_build_object('notice', cast(:notice as bigint)))
 on conflict (customer_id, day, lane) do nothing
 """)
+_HANDED_OVER = Statement("select key, handing_over_at from outgoing_mail where id = :id")
 
 
 async def intend(
@@ -101,16 +102,40 @@ async def unknown(
 async def clear_up(
     session: AsyncSession, case_id: str, notice_id: int, *, was_sent: bool, by: str, at: datetime
 ) -> None:
-    """Take a person's word for whether an unknown notice went out. The caller holds the lock."""
+    """Take a person's word for whether an unknown notice went out. The caller holds the lock.
+
+    It went out, if so, on the day on which its mail was handed over.
+    """
     notice = await notices.get(session, notice_id)
     if notice.status != "unknown":
         return
+    said = f"{by} says that it {'went' if was_sent else 'did not go'} out"
+    mail = await _HANDED_OVER.one(session, id=notice.mail_id)
+    state = mails.SENT if was_sent else mails.FAILED
+    await mails.settle(session, mail["key"], state, said, at)
     if was_sent:
-        firm = await company.get(session)
-        on = local_date(notice.decided_at or at, firm.time_zone)
+        zone = (await company.get(session)).time_zone
+        on = local_date(mail["handing_over_at"], zone)
         await sent(session, case_id, notice, on=on, at=at)
     else:
-        await notices.drop(session, case_id, notice, f"{by} says that it did not go out", at)
+        await notices.drop(session, case_id, notice, said, at)
+
+
+async def leave_open(
+    session: AsyncSession, case_id: str, customer_id: int, reason: str, at: datetime
+) -> None:
+    """Ask no more whether a notice went out: the matter is settled. The caller holds the lock.
+
+    Else a doubt of long ago would keep the customer from every later notice.
+    """
+    query = select(DunningNotice).where(
+        DunningNotice.customer_id == customer_id, DunningNotice.status == "unknown"
+    )
+    for notice in (await session.exec(query.with_for_update())).all():
+        said = f"{reason}; nobody has said whether it went out"
+        mail = await _HANDED_OVER.one(session, id=notice.mail_id)
+        await mails.settle(session, mail["key"], mails.FAILED, said, at)
+        await notices.drop(session, case_id, notice, said, at)
 
 
 async def turn_to_letter(

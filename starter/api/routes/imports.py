@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import tempfile
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from connectors.bounce_mail import read_bounce
+from models.store.intake import Arrival
+from starter import mail_reports
 from starter.account_manager_import import import_account_managers
 from starter.api.auth import Finance
 from starter.api.services import Json, Uses, now
@@ -15,6 +19,7 @@ from starter.open_item_import import import_open_items
 
 OPEN_ITEMS = "/api/imports/open-items"
 ACCOUNT_MANAGERS = "/api/imports/account-managers"
+BOUNCES = "/api/imports/bounces"
 
 _Column = Annotated[str | None, Query(max_length=100)]
 
@@ -63,3 +68,17 @@ async def take_account_managers(
             by=user.name,
         )
     return {"lines": done.lines, "customers": done.customers, "managers": done.managers}
+
+
+@router.post(BOUNCES)
+async def take_bounce(request: Request, services: Uses, user: Finance) -> Json:
+    """Take in a mail that a mail server sent back; the body is that mail, or its beginning.
+
+    A mail that reports nothing about a mail of ours changes nothing.
+    """
+    mail = await request.body()
+    bounce = await asyncio.to_thread(read_bounce, mail)
+    if bounce is None:
+        return {"outcome": "no_report"}
+    arrival = Arrival("import", bounce.event_id, "mail_report", mail, now(), user.name)
+    return {"outcome": await mail_reports.keep(services.database, bounce, arrival)}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from domain.errors import RefusedError
 from models.store import tasks
-from models.store.dunning import calls
 from models.tables import Task
+from starter import task_outcomes
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Key
 from starter.api.routes.calls import CallOutcome, noted
@@ -35,18 +34,14 @@ async def show_task(task_id: Key, services: Uses, _: Viewer) -> Json:
 async def finish_task(task_id: Key, body: CallOutcome, services: Uses, user: Finance) -> Json:
     """Mark a task as done; the same outcome again is known, another one is refused.
 
-    A task to call a debtor takes the outcomes of a call, and what they bring about.
+    A task to call a debtor takes the outcomes of a call, a question of a dunning case its answers;
+    both bring about what follows from them.
     """
     at = now()
     async with services.database.transaction() as session:
-        if (await tasks.get(session, task_id)).kind == calls.TASK:
-            who = await noted(session, at, user.name)
-            await calls.finish_task(session, task_id, body.call(), who)
-        elif body.model_fields_set - {"outcome"}:
-            raise RefusedError(f"Task {task_id} is no call: it takes an outcome and nothing else.")
-        else:
-            await tasks.finish(session, task_id, outcome=body.outcome, by=user.name, at=at)
-        task = await tasks.get(session, task_id)
+        who = await noted(session, at, user.name)
+        given = body.model_fields_set
+        task = await task_outcomes.finish(session, task_id, body.call(), given, who)
         return {**_task(task), "known": task.done_at != at}
 
 

@@ -16,7 +16,7 @@ STARTED = EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED
 MARKER = EventType.EVENT_TYPE_MARKER_RECORDED
 LOCAL = "core_local_activity"
 # The workflows that are cases, and what each says of itself.
-CASES: dict[str, type[Progress] | type[DunningProgress]] = {
+CASES: dict[str, type[Progress | DunningProgress]] = {
     "OrderToCash": Progress,
     "DunningCase": DunningProgress,
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -40,7 +39,7 @@ from models.messages import DunningProgress, Progress
 from models.settings import Settings
 from models.store.database import Database
 from starter.logs import configure_logs
-from starter.loop import run
+from starter.loop import run, settle
 from starter.metrics import meter_of, runtime_of
 from starter.stack.heartbeat import beat
 from starter.temporal import connect
@@ -181,8 +180,7 @@ async def main() -> None:
     client = await connect(settings, runtime)
     letters = LetterSpool(settings.letter_spool_dir)
     services = Services(database, CountingMailer(mailer, meter), settings, letters)
-    gc.collect()
-    gc.freeze()  # what is loaded by now stays: no collection needs to look at it again
+    settle()
     points = armed(os.environ, settings, [a.__name__ for a in every_activity_of(services)])
     async with make_worker(client, services, sandbox=False, meter=meter, points=points):
         alive = (

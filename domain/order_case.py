@@ -16,6 +16,9 @@ from enum import StrEnum
 
 from domain.order import PaymentStatus
 
+# How many fields a plan names that wait for a correction; the exceptions list all of them.
+FIELDS_NAMED = 4
+
 
 class Step(StrEnum):
     """What a case can do next. The first six are the activities of the design card."""
@@ -102,7 +105,7 @@ class Standing:
     """The facts of a case as the database has them. ``cause`` of a step is one of its ids.
 
     ``revision`` counts the order's corrections, ``checked_revision`` the last one that was checked;
-    ``problems`` is how many findings are open. ``approval`` is ``""`` (not asked), ``pending``,
+    ``problems`` are the fields with open findings. ``approval`` is ``""`` (not asked), ``pending``,
     ``approved`` or ``rejected``. ``received`` is all money that came for this case, ``amount_due``
     what is open on the invoice. ``unreconciled`` are payments not yet looked at, ``on_account``
     payments with money left over for which no task exists yet. ``extension`` is a change of the due
@@ -115,7 +118,7 @@ class Standing:
 
     revision: int
     checked_revision: int = 0
-    problems: int = 0
+    problems: tuple[str, ...] = ()
     payment_status: PaymentStatus = PaymentStatus.OPEN
     currency: str = "EUR"
     total: Decimal = Decimal(0)
@@ -288,11 +291,20 @@ def _check(case: Standing) -> Plan | None:
             Step.WAIT,
             Status.NEEDS_CORRECTION,
             "check the order again after a correction",
-            f"{case.problems} finding(s) have to be corrected by a person first",
+            f"{_listed(case.problems)} {'has' if len(case.problems) == 1 else 'have'} to be"
+            " corrected by a person first",
             waiting_for=WaitingFor.CORRECTION,
             attention=True,
         )
     return None
+
+
+def _listed(fields: tuple[str, ...]) -> str:
+    """Name fields, the first ones if they are many."""
+    if len(fields) > FIELDS_NAMED:
+        return f"{', '.join(fields[:FIELDS_NAMED])} and {len(fields) - FIELDS_NAMED} more fields"
+    *first, last = fields
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _ask(case: Standing) -> Plan | None:

@@ -138,7 +138,7 @@ class DunningCycle:
         workflow.set_current_details(
             f"**Rule {run.rule}** {doing}\n\n- **When:** {when}\n- **Matched:** {run.matched}\n"
             f"- **Handed over:** {self._handed_over} of {run.taken}\n"
-            f"- **Skipped:** {run.matched - run.taken} (`zahltag rule show` says more)"
+            f"- **Skipped:** {run.matched - run.taken}"
         )
 
 

@@ -140,7 +140,7 @@ class _Outlook:
             ends = [period.until for period in self._dossier.blocks if period.covers(day)]
             until = None if None in ends else max(end for end in ends if end)
         elif found is Hold.PROMISED:
-            until = max(circumstances.agreed_dates)
+            until = min(circumstances.agreed_dates)
         elif found is Hold.REJECTED and circumstances.rejected_until:
             until = circumstances.rejected_until - _DAY
         return Held(found, until)

@@ -68,7 +68,8 @@ cross join lateral (
          coalesce(bool_or(status = 'pending'), false) as asks
   from approval where case_id = f.id) approvals
 cross join lateral (
-  select count(*) filter (where kind <> 'step_failed') as problems,
+  select coalesce(array_agg(field order by id) filter (where kind <> 'step_failed'),
+                  '{}') as problems,
          coalesce(array_agg(field order by id) filter (where kind = 'step_failed'),
                   '{}') as failed_steps
   from case_exception where case_id = f.id and resolved_at is null) exceptions
@@ -181,7 +182,7 @@ def _standing(facts: Row) -> Standing:
     return Standing(
         revision=facts["revision"],
         checked_revision=facts["checked_revision"],
-        problems=facts["problems"],
+        problems=tuple(dict.fromkeys(facts["problems"])),
         payment_status=PaymentStatus(facts["payment_status"]),
         currency=facts["currency"],
         total=facts["total"],

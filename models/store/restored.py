@@ -2,7 +2,8 @@
 
 Letters and numbers that left the house meanwhile cannot be taken back, so nothing that may have
 happened is done again blindly: invoices get numbers of a series that was never used, and orders
-that were on their way to an invoice wait for a person's look.
+that were on their way to an invoice wait for a person's look; so does dunning
+(``models.store.dunning.aftermath``).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.errors import Problem
 from domain.order_case import Step
 from models.store import cases, channels, company, history, left_series, tasks
+from models.store.dunning import aftermath
+from models.store.dunning.aftermath import Stilled
 from models.vault import Vault
 
 SERIES_LENGTH = 12
@@ -44,13 +47,20 @@ class Aftermath:
 
     series: str
     held: tuple[str, ...]
+    stilled: Stilled
 
 
 async def settle(
-    session: AsyncSession, *, taken_at: datetime, at: datetime, nothing_since: bool
+    session: AsyncSession,
+    *,
+    taken_at: datetime,
+    at: datetime,
+    nothing_since: bool,
+    no_notice_since: bool,
 ) -> Aftermath:
     """Prepare restored facts for going on. ``nothing_since``: no invoice went out after them.
 
+    ``no_notice_since``: no notice (Mahnung) did.
     A mail that was about to be sent may have been: the mail connector is asked before it goes.
     """
     await session.execute(_ASK_ABOUT_MAILS, {"at": taken_at})
@@ -65,9 +75,10 @@ async def settle(
         left, series = firm.invoice_series, new_series(firm.invoice_series, at)
         renamed = replace(firm, invoice_series=series, first_invoice_number=1)
         await company.put(session, renamed, at=at, by=history.SYSTEM)
+    stilled = Stilled() if no_notice_since else await aftermath.still(session, since, at)
     left_series.note(session, at, words, series=left, taken_at=taken_at)
     await session.flush()
-    return Aftermath(series, held)
+    return Aftermath(series, held, stilled)
 
 
 async def _hold(session: AsyncSession, since: str, at: datetime) -> tuple[str, ...]:

@@ -58,7 +58,12 @@ async def story(connection: Connection) -> Story:
         "select min(at), count(*) filter (where case_id = 'restore') from history"
     )
     last = await connection.fetchval("select invoice_no from invoice order by id desc limit 1")
-    return Story(began, restores, last or "")
+    notices = 0
+    if await connection.fetchval("select to_regclass('dunning_notice')") is not None:
+        notices = await connection.fetchval(
+            "select count(*) from dunning_notice where document_id is not null"
+        )
+    return Story(began, restores, last or "", notices)
 
 
 async def what_is_there(connection: Connection) -> str:

@@ -16,11 +16,7 @@ def nothing_since(backup: Story, replaced: Story | None, said: str | None) -> bo
     contradicts either is a RefusedError.
     """
     last = backup.last_invoice or NONE
-    same = (
-        replaced is not None
-        and backup.began is not None
-        and (replaced.began, replaced.restores) == (backup.began, backup.restores)
-    )
+    same = _same(backup, replaced)
     if said is None:
         return same and replaced is not None and replaced.last_invoice == backup.last_invoice
     if replaced is not None and same and said != (replaced.last_invoice or NONE):
@@ -34,6 +30,24 @@ def nothing_since(backup: Story, replaced: Story | None, said: str | None) -> bo
             f" number of that form, the same or a later one, or leave the option out."
         )
     return said == last
+
+
+def no_notice_since(backup: Story, replaced: Story | None) -> bool:
+    """Whether it is known that no notice (Mahnung) went out after the backup.
+
+    Only the database that is replaced knows.
+    """
+    same = _same(backup, replaced)
+    return same and replaced is not None and replaced.notices == backup.notices
+
+
+def _same(backup: Story, replaced: Story | None) -> bool:
+    """Whether they are the same installation, not restored in between."""
+    return (
+        replaced is not None
+        and backup.began is not None
+        and (replaced.began, replaced.restores) == (backup.began, backup.restores)
+    )
 
 
 def _later(one: str, other: str) -> bool:

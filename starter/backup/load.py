@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 _CHUNK = 256 * 1024
+_TELLING = """
+select t.tgname, c.relname as name from pg_trigger t join pg_class c on c.oid = t.tgrelid
+where not t.tgisinternal and t.tgconstraint = 0
+  and c.relnamespace = current_schema()::regnamespace"""
 
 
 def must_be_known(manifest: Manifest) -> None:
@@ -77,6 +81,11 @@ async def _replace(
     for name in sorted(files.keys() - known.keys()):
         say(f"{name} is no table of Zahltag's and is left out")
     progress = Progress(say, "restored")
+    # Triggers that tell somebody of a change would add rows to those of the backup. The ones that
+    # guarantee something are constraints, and stay.
+    telling = [(row["tgname"], row["name"]) for row in await raw.fetch(_TELLING)]
+    for trigger, name in telling:
+        await raw.execute(f"alter table {name} disable trigger {trigger}")
     for name in known:  # parents first: rows refer to rows that are there
         await _copy_in(raw, directory, files[name], known[name], progress)
     for name, last in manifest.sequences.items():
@@ -84,6 +93,8 @@ async def _replace(
             await raw.execute("select setval($1::text::regclass, $2)", name, last)
     # What the database guarantees at each commit (entries sum to zero, ...) is checked now.
     await raw.execute("set constraints all immediate")
+    for trigger, name in telling:
+        await raw.execute(f"alter table {name} enable trigger {trigger}")
     await connection.run_sync(migrate.apply)
     await raw.execute("analyze")
 

@@ -45,12 +45,14 @@ class TableFile:
 class Story:
     """What tells one world from another: since when it has a history, how often it was restored.
 
-    ``last_invoice`` is the number given last, empty if none was.
+    ``last_invoice`` is the number given last, empty if none was; ``notices`` how many notices were
+    handed over to the mail server or the printer.
     """
 
     began: datetime | None
     restores: int
     last_invoice: str
+    notices: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from domain.errors import RefusedError
 from models.settings import Settings
 from models.store import audit, channels, restored
 from models.store.database import joined
+from models.store.dunning.aftermath import Stilled
 from models.vault import Vault
 from starter.backup import create, facts, gap, manifest
 from starter.backup.closed import closed_stack, database_and_notice
@@ -57,13 +58,15 @@ class Wish:
 class Restored:
     """What came back. ``series``: the invoice series from now on, empty if the old one goes on.
 
-    ``held`` are the cases that wait for a person's look, ``locked_channels`` those whose secret
-    nobody can open here, ``broken`` what the audit finds.
+    ``held`` are the cases that wait for a person's look, ``stilled`` the notices that were dropped
+    and the rules that were paused, ``locked_channels`` those whose secret nobody can open here,
+    ``broken`` what the audit finds.
     """
 
     manifest: Manifest
     series: str
     held: tuple[str, ...]
+    stilled: Stilled
     locked_channels: int
     broken: tuple[str, ...]
 
@@ -102,8 +105,16 @@ async def _precheck(settings: Settings, wish: Wish, found: Manifest) -> None:
         connection.terminate()
 
 
-async def _judge(connection: Connection, wish: Wish, found: Manifest) -> bool:
-    """Whether nothing went out since the backup; RefusedError if facts are in the way."""
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """What is known not to have left the house since the backup."""
+
+    nothing: bool
+    no_notice: bool
+
+
+async def _judge(connection: Connection, wish: Wish, found: Manifest) -> _Since:
+    """Say what is known not to have gone out since; RefusedError if facts are in the way."""
     there = await facts.what_is_there(connection)
     strangers = facts.foreign(list(await facts.tables(connection)))
     if strangers:
@@ -117,7 +128,10 @@ async def _judge(connection: Connection, wish: Wish, found: Manifest) -> bool:
             " data directory or an empty database, or say --replace to lose them."
         )
     old: Story | None = await facts.story(connection) if there else None
-    return gap.nothing_since(found.story, old, wish.last_invoice)
+    return _Since(
+        nothing=gap.nothing_since(found.story, old, wish.last_invoice),
+        no_notice=gap.no_notice_since(found.story, old),
+    )
 
 
 async def _replace(
@@ -127,9 +141,9 @@ async def _replace(
         async with migrate.connected(settings) as connection:
             raw: Connection = (await connection.get_raw_connection()).driver_connection
             await _must_be_alone(raw)
-            nothing_since = await _judge(raw, wish, found)
+            since = await _judge(raw, wish, found)
             await load(connection, wish.directory, found, say)
-            result = await _settle(connection, settings, found, key, nothing_since=nothing_since)
+            result = await _settle(connection, settings, found, key, since)
             async with forgetting():
                 await connection.commit()
             return result
@@ -159,16 +173,26 @@ async def _settle(
     settings: Settings,
     found: Manifest,
     key: str,
-    *,
-    nothing_since: bool,
+    since: _Since,
 ) -> Restored:
     async with joined(connection) as session:
         aftermath = await restored.settle(
-            session, taken_at=found.taken_at, at=datetime.now(UTC), nothing_since=nothing_since
+            session,
+            taken_at=found.taken_at,
+            at=datetime.now(UTC),
+            nothing_since=since.nothing,
+            no_notice_since=since.no_notice,
         )
         locked = await _seal(session, settings, found, key)
         broken = [check.name for check in await audit.verify(session) if not check.ok]
-    return Restored(found, aftermath.series, aftermath.held, locked, tuple(broken))
+    return Restored(
+        manifest=found,
+        series=aftermath.series,
+        held=aftermath.held,
+        stilled=aftermath.stilled,
+        locked_channels=locked,
+        broken=tuple(broken),
+    )
 
 
 def _key(wish: Wish, found: Manifest) -> str:

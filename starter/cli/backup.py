@@ -91,6 +91,8 @@ def restore(
                 "last_invoice": done.manifest.story.last_invoice or None,
                 "new_invoice_series": done.series or None,
                 "held_cases": list(done.held),
+                "dropped_notices": list(done.stilled.notices),
+                "paused_rules": list(done.stilled.rules),
                 "locked_channels": done.locked_channels,
                 "broken": list(done.broken),
             }
@@ -138,6 +140,16 @@ def _tell(done: Restored) -> None:
             f"{len(done.held)} case(s) were on their way to an invoice and wait for your look"
             f" (zahltag exception list): {', '.join(done.held[:5])}"
             + (" ..." if len(done.held) > 5 else "")
+        )
+    if done.stilled.notices:
+        typer.echo(
+            f"{len(done.stilled.notices)} notice(s) were under way and are dropped, for they may"
+            " have gone out: zahltag task list."
+        )
+    if done.stilled.rules:
+        typer.echo(
+            f"{len(done.stilled.rules)} dunning rule(s) are paused: check who got notices since,"
+            " then `zahltag rule resume NAME`."
         )
     if done.locked_channels:
         typer.echo(

@@ -25,6 +25,7 @@ from starter.stack.environment import PORTS_FILE, child_environment
 from starter.stack.processes import stop
 from starter.stack.state import State
 from starter.temporal import connect
+from tests.crash.arrears import CASES, REMINDED, Arrears
 from tests.crash.conftest import Stack
 from tests.crash.monkey import VICTIMS, Monkey
 from tests.crash.shop import MAILS, Buying, Shop
@@ -91,9 +92,12 @@ async def test_a_new_supervisor_finds_everything_as_it_was(stack: Stack) -> None
 async def test_open_cases_outlive_temporals_database(stack: Stack) -> None:
     """Temporal forgets everything: open cases come back from the facts, and nothing is sent twice.
 
-    Before, each of them is told again what it knows, as after a dispatcher's death.
+    Before, each of them is told again what it knows, as after a dispatcher's death. So it is with
+    customers in arrears: nobody gets a second notice.
     """
+    arrears = Arrears(stack.settings)
     async with shop(stack, "lost") as crowd, facts(stack) as database, all_end(crowd):
+        await arrears.begin()
         buyings = crowd.open(5)
         by_transfer = [buying for buying in buyings if buying.sample == "zahltag-ok"]
         await asyncio.gather(*(crowd.order(buying) for buying in buyings))
@@ -103,16 +107,20 @@ async def test_open_cases_outlive_temporals_database(stack: Stack) -> None:
         await crowd.until(lambda b: b.seen["amount_due"] == "59.50", halves)
         open_cases = {buying.case_id for buying in buyings if not buying.closed}
         await all_is_told_again(database)
-        await eventually(partial(_rest, stack, open_cases), PATIENCE)
+        await eventually(partial(_rest, stack, open_cases | CASES), PATIENCE)
 
         await make_older(database)
         await asyncio.to_thread(control.down, stack.data)
         for file in stack.data.temporal_file.parent.iterdir():
             file.unlink()
         await control.up(stack.data, lambda _line: None)
-        await eventually(partial(_run, stack, open_cases), PATIENCE)
-        await asyncio.gather(*(crowd.pay(buying) for buying in buyings))
+        await eventually(partial(_run, stack, open_cases | CASES), PATIENCE)
+        assert arrears.mails() == [f"dunning-{REMINDED}"]
+        await arrears.approve()
+        await asyncio.gather(*(crowd.pay(buying) for buying in buyings), arrears.pay())
         await crowd.until(lambda b: b.closed, *buyings)
+    await arrears.close()
+    assert arrears.mails() == sorted(CASES)
     await all_is_well(stack, crowd)
 
 
@@ -183,9 +191,10 @@ async def _rest(stack: Stack, case_ids: set[str]) -> bool | None:
 
 
 async def _run(stack: Stack, case_ids: set[str]) -> bool | None:
-    """Whether exactly these cases of the shop have a running workflow."""
+    """Whether exactly these cases of the shop, and of customers in arrears, are running."""
     client = await connect(stack.settings)
-    running = client.list_workflows("ExecutionStatus = 'Running' and Channel = 'lost'")
+    ours = "(Channel = 'lost' or WorkflowType = 'DunningCase')"
+    running = client.list_workflows(f"ExecutionStatus = 'Running' and {ours}")
     return True if {execution.id async for execution in running} == case_ids else None
 
 

@@ -40,7 +40,7 @@ standings = st.builds(
     Standing,
     revision=st.integers(1, 3),
     checked_revision=st.integers(0, 3),
-    problems=st.integers(0, 2),
+    problems=st.sampled_from([(), ("total",), ("total", "lines.2.tax_rate")]),
     payment_status=st.sampled_from(PaymentStatus),
     currency=st.just("EUR"),
     total=amounts,
@@ -173,7 +173,7 @@ def test_nobody_who_paid_is_followed_up(case: Standing, today: date) -> None:
     ("case", "step", "status"),
     [
         (Standing(revision=1), Step.VALIDATE_CUSTOMER, Status.CHECKING),
-        (replace(READY, problems=2), Step.WAIT, Status.NEEDS_CORRECTION),
+        (replace(READY, problems=("total", "buyer.email")), Step.WAIT, Status.NEEDS_CORRECTION),
         (replace(READY, approval_needed="a risk"), Step.REQUEST_APPROVAL, Status.CHECKING),
         (READY, Step.CREATE_INVOICE, Status.INVOICING),
         (replace(INVOICED, invoice_mailed=False), Step.SEND_EMAIL, Status.INVOICING),
@@ -285,6 +285,22 @@ def test_a_crm_learns_nothing_before_the_customer(case: Standing, today: date) -
         assert over or (case.invoice_mailed and case.due_date is not None)
         assert case.deal
         assert deal_state(case) != case.deal_told
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (("lines.2.tax_rate",), "lines.2.tax_rate has to be"),
+        (("total", "buyer.email"), "total and buyer.email have to be"),
+        (("a", "b", "c", "d"), "a, b, c and d have to be"),
+        (("a", "b", "c", "d", "e", "f"), "a, b, c, d and 2 more fields have to be"),
+    ],
+)
+def test_the_fields_to_correct_are_named(fields: tuple[str, ...], said: str) -> None:
+    """Whoever looks at the case knows what to correct."""
+    plan = decide(replace(READY, problems=fields), TODAY)
+
+    assert plan.why == f"{said} corrected by a person first"
 
 
 DEAL = replace(AWAITING, deal=True)

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -17,15 +16,14 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import ScheduleBackfill
 from temporalio.service import RPCError
 
-from domain.dunning.facts import Account, Item
-from domain.dunning.holds import Circumstances
-from models.store import tasks
+from models.store import customers, tasks
+from models.store.dunning import debtors
 from starter.api.app import make_app
 from tests.domain.dunning.rules import O2, condition
-from tests.dunning.population import Person, ago, settle
+from tests.dunning.arrears import put_in_arrears
 
 from .clockwork import Clockwork
-from .house import House, eventually
+from .house import House, eventually, now
 
 PATIENCE = 60  # seconds; others use the machine too
 LONG_AGO = datetime(2026, 10, 1, tzinfo=UTC)
@@ -49,18 +47,16 @@ class Office:
 
     async def owe(self, count: int) -> list[str]:
         """Let so many customers be in arrears; return their numbers."""
-        item = Item("EUR", Decimal("100.00"), ago(10))
         town = uuid.uuid4().hex[:6]  # other tests share the server, and its ids
         numbers = [f"{town}-{n:04}" for n in range(count)]
-        folk = [Person(n, Account(items=(item,)), Circumstances()) for n in numbers]
-        async with self.house.database.transaction() as session:
-            await settle(session, folk, 0)
-            # Earlier notices and ladders are not what this is about. Rows with ids of their own move no sequence.
-            await session.execute(text("delete from dunning_notice"))
-            await session.execute(text("delete from dunning_case"))
-            for table in ("customer", "invoice", "journal_entry", "dunning_case"):
-                await session.execute(text(f"select setval('{table}_id_seq', 100000)"))
+        await put_in_arrears(self.house.database, numbers, now())
         return numbers
+
+    async def know(self, number: str, **facts: Any) -> None:
+        """Set what people know of a customer."""
+        async with self.house.database.transaction() as session:
+            customer = await customers.get(session, number)
+            await debtors.put(session, customer.id or 0, facts, now())
 
     async def run(self, name: str) -> dict[str, Any]:
         """Run a rule now by the API and wait until it is over."""

@@ -13,7 +13,6 @@ import pytest
 from temporalio.client import WorkflowHistory
 
 from models.dunning_tables import AccountManager
-from models.store.dunning import debtors
 from tests.workflows.test_replay import RECORD, replay
 from workflows.dunning_cycle import DunningCycle
 from workflows.dunning_slot import DunningSlot
@@ -49,13 +48,13 @@ async def test_fresh_histories_replay(
     """A slot of three rules, as each of its workflows saw it."""
     del cached_workflows
     async with open_office(house, works) as office:
-        await office.owe(3)
+        numbers = await office.owe(3)
         ids = [
             await works.add(rule, priority=place, start_date="2026-11-06")
             for place, rule in enumerate((PLAIN, MARK, TELL), start=1)
         ]
+        await office.know(numbers[0], manager="Anna")
         async with house.database.transaction() as session:
-            await debtors.put(session, 1, {"manager": "Anna"}, now())
             session.add(AccountManager(name="Anna", email="anna@sample.example", updated_at=now()))
         await works.keep()
         await office.fire(ids[0], FRIDAY)

@@ -14,7 +14,6 @@ from temporalio.service import RPCError
 from activities import rule_runs
 from connectors.mailbox import list_mails
 from models.dunning_tables import AccountManager
-from models.store.dunning import debtors
 from starter.rule_runs import resume_runs
 from tests.domain.dunning.rules import O1
 
@@ -132,8 +131,7 @@ async def test_page_after_page(office: Office, monkeypatch: pytest.MonkeyPatch) 
 async def test_customers_are_marked_once(office: Office) -> None:
     """K5: no case, no letter; a line in each history, and never a second one."""
     numbers = await office.owe(3)
-    async with office.house.database.transaction() as session:
-        await debtors.put(session, 1, {"problematic": True}, now())
+    await office.know(numbers[0], problematic=True)
     await office.works.add(MARK)
     report = await office.run("Mark")
     assert (report["matched"], report["handed_over"]) == (3, 3)
@@ -152,9 +150,9 @@ async def test_each_account_manager_gets_one_mail(office: Office) -> None:
     numbers = await office.owe(6)
     await office.works.add(TELL)
     looked_after: Sequence[str] = ("Anna", "Anna", "Bert", "Cleo", "", "Rudi")
+    for number, manager in zip(numbers, looked_after, strict=True):
+        await office.know(number, manager=manager)
     async with office.house.database.transaction() as session:
-        for number, manager in enumerate(looked_after, start=1):
-            await debtors.put(session, number, {"manager": manager}, now())
         for name, email in (
             ("Anna", "anna@sample.example"),
             ("Bert", "bert@sample.example"),

@@ -22,7 +22,7 @@ with b as (
 select
   exists (select from b where kind = 'insolvency') as insolvent,
   (select max(until) from b where kind = 'block' and invoice_id is null) as blocked_until,
-  (select max(due_date) from payment_promise
+  (select min(due_date) from payment_promise
    where customer_id = :customer_id and status = 'open') as promised_for,
   (select case when bool_and(until is not null) then min(until) end from overdue)
     as excepted_until

@@ -146,13 +146,15 @@ def test_holds_pass_and_are_named() -> None:
         (Dossier(account, blocks=(Period(D0, D0),)), Held(Hold.BLOCKED, D0)),
         (Dossier(account, rejections={1: later}), Held(Hold.REJECTED, later - timedelta(1))),
         (
-            Dossier(replace(account, agreed_dates=(D0, D0 - timedelta(9)))),
+            Dossier(replace(account, agreed_dates=(D0, D0 + timedelta(9)))),
             Held(Hold.PROMISED, D0),
         ),
     ):
         found = step(dossier, rules, at(D0))
         assert (found.day, found.held) == (later, held)
     assert step(Dossier(account, rejections={1: D0, 2: later}), rules, at(D0)).day == D0
+    missed = Dossier(replace(account, agreed_dates=(D0 + timedelta(9), D0 - timedelta(1))))
+    assert step(missed, rules, at(D0)).day == D0
     taken = Dossier(account, claims={D0: frozenset({"step"})})
     assert (step(taken, rules, at(D0)).day, step(taken, rules, at(D0)).held) == (later, None)
     both = [*rules, *in_force({**O2, "filters": [condition("debt", ">", 0)]})]

@@ -135,7 +135,7 @@ async def test_a_payment_at_every_await_of_the_sending(driver: Driver, channel: 
     driver.at = driver.local(D0, 16)
     while nth < awaits:
         # Once it has crossed the point of no return, one await is as good as the next.
-        nth += 1 if seen["crossed"] < 3 else 4
+        nth += 1 if seen["crossed"] < 3 else 6
         number, whole = numbers[nth], nth % 2 == 0
         await driver.owes("119.00", DUE, number, **changes)
         await claimed(driver, number)

@@ -43,7 +43,7 @@ lock: setup ## write the lock file anew after a change of dependencies
 	@$(BIN)/python .ci/lock_is_current.py --write
 
 histories: setup ## record the committed workflow histories anew, after a deliberate change
-	@ZAHLTAG_RECORD_HISTORIES=1 $(BIN)/pytest -q tests/workflows/test_replay.py -k fresh
+	@ZAHLTAG_RECORD_HISTORIES=1 $(BIN)/pytest -q tests/workflows/test_replay.py tests/workflows/test_rule_replay.py tests/workflows/test_dunning_replay.py -k fresh
 
 bench: setup ## measure what an order costs
 	@$(BIN)/python bench/run.py

@@ -39,7 +39,7 @@ from models.messages import DunningProgress, Progress
 from models.settings import Settings
 from models.store.database import Database
 from starter.logs import configure_logs
-from starter.loop import run
+from starter.loop import run, settle
 from starter.metrics import meter_of, runtime_of
 from starter.stack.heartbeat import beat
 from starter.temporal import connect
@@ -147,6 +147,7 @@ def make_worker(
     The sandbox refuses what would not replay; what tests have proved runs without it in production
     (docs/decisions/0010). ``points`` is where something goes wrong on purpose.
     """
+    pool = services.settings.database_pool
     runner: WorkflowRunner = SandboxedWorkflowRunner() if sandbox else UnsandboxedWorkflowRunner()
     return Worker(
         client,
@@ -158,8 +159,10 @@ def make_worker(
         interceptors=[CountEffects(meter), *interceptors_of(services, points)],
         max_heartbeat_throttle_interval=EVERY,
         # An activity holds one database connection at a time: together they never wait for one.
-        max_concurrent_activities=max(services.settings.database_pool // 3, 1),
-        max_concurrent_local_activities=max(services.settings.database_pool // 3, 1),
+        # More places for those that go through the server: where one is free, an activity comes
+        # back with the answer to the task that planned it, without being polled for.
+        max_concurrent_activities=pool // 2 + 1,
+        max_concurrent_local_activities=pool // 3,
         graceful_shutdown_timeout=SHUTDOWN,
     )
 
@@ -177,6 +180,7 @@ async def main() -> None:
     client = await connect(settings, runtime)
     letters = LetterSpool(settings.letter_spool_dir)
     services = Services(database, CountingMailer(mailer, meter), settings, letters)
+    settle()
     points = armed(os.environ, settings, [a.__name__ for a in every_activity_of(services)])
     async with make_worker(client, services, sandbox=False, meter=meter, points=points):
         alive = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio import activity
 
 from activities.services import Services
@@ -94,14 +95,18 @@ class CaseActivities:
             progress = await cases.look(session, request.case_id, request.at)
             if progress.plan.step is not Step.CLOSE_CASE:
                 return progress
-            ends = {
-                "cancelled": Status.CANCELLED,
-                "rejected": Status.REJECTED,
-                "written-off": Status.WRITTEN_OFF,
-            }
-            status = ends.get(progress.plan.cause, Status.CLOSED)
-            await tasks.close_of_case(session, request.case_id, request.at, f"case {status}")
-            await cases.close(session, request.case_id, status, request.at)
-            text = f"Case closed: {status}"
-            history.note(session, request.case_id, request.at, "case_closed", text)
+            await close(session, StepRequest.of(request.case_id, progress.plan, request.at))
             return await cases.refresh(session, request.case_id, request.at)
+
+
+async def close(session: AsyncSession, request: StepRequest) -> None:
+    """Have the effect of ``close_case``. The case is locked, and was just planned to be closed."""
+    ends = {
+        "cancelled": Status.CANCELLED,
+        "rejected": Status.REJECTED,
+        "written-off": Status.WRITTEN_OFF,
+    }
+    status = ends.get(request.cause, Status.CLOSED)
+    await tasks.close_of_case(session, request.case_id, request.at, f"case {status}")
+    await cases.close(session, request.case_id, status, request.at)
+    history.note(session, request.case_id, request.at, "case_closed", f"Case closed: {status}")

@@ -17,7 +17,7 @@ from models.codec import Json
 from models.dunning_tables import Debtor
 from models.messages import StepRequest
 from models.store import company, history, tasks
-from models.store.dunning import accounts, calls, cases, claims, proposing
+from models.store.dunning import accounts, calls, cases, claims, ladders, proposing
 from models.store.dunning.claims import Claim
 from models.tables import Customer
 
@@ -76,8 +76,9 @@ async def _who(session: AsyncSession, customer: Customer, firm: Company, kind: s
 async def _do(
     session: AsyncSession, customer: Customer, claim: Claim, request: StepRequest
 ) -> bool:
+    level = await ladders.level(session, customer.id or 0)
     if TRAITS[claim.rule.action].sends:
-        wish = proposing.of_claim(claim)
+        wish = proposing.of_claim(claim, level)
         key = f"{request.key}:approval"
         made = await proposing.propose(
             session, customer, wish, case_id=request.case_id, key=key, at=request.at
@@ -99,7 +100,7 @@ async def _do(
         context={
             "customer_no": customer.customer_no,
             "rule": claim.rule.name,
-            "why": claim.why,
+            "why": claim.why(level),
         },
     )
     return True

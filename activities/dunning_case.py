@@ -238,8 +238,7 @@ async def _answer_bounce(session: AsyncSession, customer: Customer, request: Ste
 
 async def _end(session: AsyncSession, customer: Customer, request: StepRequest) -> Json:
     reason = "nothing is overdue any more"
-    notice = await notices.pending_of(session, customer.id or 0)
-    if notice is not None:
+    for notice in await notices.unfinished_of(session, customer.id or 0):
         await notices.drop(session, request.case_id, notice, reason, request.at)
     await sending.leave_open(session, request.case_id, customer.id or 0, reason, request.at)
     await tasks.resolve_all(session, request.case_id, by=history.SYSTEM, at=request.at)

@@ -24,7 +24,7 @@ from activities.mail_hand_over import (
     hand_over,
     message_id_of,
 )
-from activities.notice_contents import compose
+from activities.notice_contents import compose, reference_of
 from activities.services import Services
 from activities.waiting import present
 from connectors.letters import Letter, LetterRefusedError
@@ -101,6 +101,8 @@ class NoticeActivities:
             crossed = await _crossed(session, request, notice)
             if crossed is Crossed.SENT or (crossed and not again):
                 return crossed
+            if crossed:
+                await _take_back(session, request, notice)
             progress = await _refresh(session, request)
             if (progress.plan.step, progress.plan.cause) != (Step.SEND_NOTICE, request.cause):
                 if notice.channel == "email":
@@ -146,7 +148,7 @@ class NoticeActivities:
         async with connection.transaction() as session:
             notice = await notices.get(session, _id(request))
         if notice.channel == "letter":
-            answer = await self.services.letters.accepted(_reference(notice))
+            answer = await self.services.letters.accepted(reference_of(notice.id or 0))
             knows = True
         else:
             answer = await self.services.mailer.accepted(message_id_of(self.services, request.key))
@@ -235,6 +237,16 @@ async def _crossed(
     return found.get(state)
 
 
+async def _take_back(session: AsyncSession, request: StepRequest, notice: DunningNotice) -> None:
+    """Take the mark of an attempt back that certainly did not arrive."""
+    if notice.channel == "letter":
+        notice.document_id = None
+        await session.flush()
+    else:
+        did_not = "an attempt that broke off did not arrive"
+        await mails.settle(session, request.key, mails.INTENDED, did_not, request.at)
+
+
 async def _refresh(session: AsyncSession, request: StepRequest) -> DunningProgress:
     number = customer_no_of(request.case_id)
     return await cases.refresh(session, request.case_id, number, request.at)
@@ -242,7 +254,3 @@ async def _refresh(session: AsyncSession, request: StepRequest) -> DunningProgre
 
 def _id(request: StepRequest) -> int:
     return int(request.cause.removeprefix("notice-"))
-
-
-def _reference(notice: DunningNotice) -> str:
-    return f"notice-{notice.id}"

@@ -12,8 +12,11 @@ import asyncio
 from dataclasses import dataclass
 from email.message import EmailMessage
 
+import structlog
 from temporalio import activity
 
+from activities import following
+from activities.following import NotAlongError, Refresh, refresh_alone
 from activities.mail_contents import compose
 from activities.mail_hand_over import (
     BUSY_PAUSE,
@@ -32,6 +35,7 @@ from models.store.repetition import found_done
 
 __all__ = ["BUSY_PAUSE", "Crossed", "EmailActivities", "NotDeliverableError"]
 
+log = structlog.get_logger("worker")
 # The event loop itself does not keep its tasks alive.
 _UNDER_WAY: set[asyncio.Task[Progress]] = set()
 
@@ -70,9 +74,20 @@ class EmailActivities:
                 )
             else:
                 found_done(request.key)
-            async with connection.transaction() as session:
-                await mails.settle(session, request.key, mails.SENT, "accepted", request.at)
-                return await cases.refresh(session, request.case_id, request.at)
+            if self.services.together:
+                try:
+                    return await self._settle(connection, request, following.refresh)
+                except NotAlongError as error:
+                    why = type(error.__cause__).__name__
+                    log.warning("goes on step by step", effect=str(error), error=why)
+            return await self._settle(connection, request, refresh_alone)
+
+    async def _settle(
+        self, connection: Connection, request: StepRequest, refresh: Refresh
+    ) -> Progress:
+        async with connection.transaction() as session:
+            await mails.settle(session, request.key, mails.SENT, "accepted", request.at)
+            return await refresh(session, request)
 
     async def _intend(
         self, connection: Connection, request: StepRequest, message_id: str, *, again: bool = False

@@ -9,6 +9,7 @@ from decimal import Decimal
 from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio import activity
 
+from activities.due_date import record_due_date
 from activities.services import Services
 from documents.invoice import render_invoice
 from domain.calendar import due_date, local_date
@@ -19,7 +20,7 @@ from domain.order import CustomerKind, Order
 from domain.order_case import Step
 from models.codec import Json, load_invoice
 from models.messages import Progress, StepRequest
-from models.store import cases, company, customers, history, invoices, orders, settlement
+from models.store import cases, company, customers, invoices, orders, settlement
 from models.store.effects import once
 
 
@@ -86,15 +87,8 @@ class InvoiceActivities:
     async def set_due_date(self, request: StepRequest) -> Progress:
         """Record the due date that the customer's terms and the invoice say (F1, F2)."""
         async with self.services.database.transaction() as session:
-
-            async def record() -> Json:
-                await cases.lock_customer(session, request.case_id)
-                due = await invoices.take_due_date(session, request.case_id)
-                text = f"Due on {due}"
-                history.note(session, request.case_id, request.at, "due_date_set", text)
-                return {}
-
-            await once(session, request, record)
+            await cases.lock_customer(session, request.case_id)
+            await record_due_date(session, request)
             return await cases.refresh(session, request.case_id, request.at)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from email.message import EmailMessage
 from typing import Any
 
@@ -26,6 +27,16 @@ _MAIL_OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
+_ALONG: ContextVar[list[tuple[str, str]] | None] = ContextVar("along", default=None)
+
+
+def brought_along(step: str, outcome: str) -> None:
+    """Note an effect that the running activity brings about besides its own."""
+    along = _ALONG.get()
+    if along is not None:
+        along.append((step, outcome))
+
+
 class CountEffects(Interceptor):
     """Counts every attempt at an effect: done, repeated (it was done before), refused, failed.
 
@@ -48,7 +59,8 @@ class _Counting(ActivityInboundInterceptor):
         self._effects = effects
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002, ANN401
-        outcome = "failed"
+        outcome, along = "failed", list[tuple[str, str]]()
+        token = _ALONG.set(along)
         try:
             with repetition.watching() as done_before:
                 answer = await self.next.execute_activity(input)
@@ -59,7 +71,9 @@ class _Counting(ActivityInboundInterceptor):
         else:
             return answer
         finally:
-            self._effects.add(1, {"step": activity.info().activity_type, "outcome": outcome})
+            _ALONG.reset(token)
+            for step, how in ((activity.info().activity_type, outcome), *along):
+                self._effects.add(1, {"step": step, "outcome": how})
 
 
 class CountingMailer:

@@ -76,7 +76,7 @@ async def compose(
     )
     finished: EmailMessage | Letter
     if notice.channel == "letter":
-        finished = _letter(customer, content, printed, at)
+        finished = _letter(customer, notice.id or 0, content, printed, at)
     else:
         finished = build_message(
             render_notice_mail(content, firm, attached=True, templates=templates),
@@ -112,7 +112,7 @@ async def _notice(
     if notice.template == INSTALMENT_REMINDER:
         agreed, _ = await reminders.agreed(session, notice.customer_id, on)
     return Notice(
-        reference=f"notice-{notice.id}",
+        reference=f"M-{notice.id}",
         template=notice.template,
         level=notice.level,
         recipient=Recipient(
@@ -148,7 +148,14 @@ def _mail_address(customer: Customer) -> str:
     return customer.email
 
 
-def _letter(customer: Customer, notice: Notice, printed: NoticeLetter, at: datetime) -> Letter:
+def reference_of(notice_id: int) -> str:
+    """Return under which name a letter service knows a notice, for ever."""
+    return f"notice-{notice_id}"
+
+
+def _letter(
+    customer: Customer, notice_id: int, notice: Notice, printed: NoticeLetter, at: datetime
+) -> Letter:
     to = notice.recipient.address
     missing = [name for name in ("street", "postcode", "city") if not getattr(to, name).strip()]
     if missing:
@@ -157,7 +164,7 @@ def _letter(customer: Customer, notice: Notice, printed: NoticeLetter, at: datet
             f" {' and no '.join(missing)}."
         )
     return Letter(
-        reference=notice.reference,
+        reference=reference_of(notice_id),
         pdf=printed.pdf,
         recipient=printed.recipient,
         country=printed.country,

@@ -28,8 +28,7 @@ class PaymentActivities:
         matched: the payment waits for it.
         """
         async with self.services.database.transaction() as session:
-            case = await cases.standing(session, request.case_id)
-            if case.invoice_id is not None or case.closed is not None:
+            if await cases.takes_money(session, request.case_id):
 
                 async def match() -> Json:
                     return await _match(session, request)

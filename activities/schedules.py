@@ -29,6 +29,7 @@ from activities.schedule_specs import differences, rule_id_of, schedule_id, sche
 from domain.company import Company
 from models.store import company
 from models.store.database import Database
+from models.store.dunning import rules
 from models.store.dunning import schedules as store
 from models.store.dunning.schedules import Scheduled
 
@@ -72,6 +73,36 @@ async def namespace_id(client: Client) -> str:
     return answer.namespace_info.id
 
 
+async def inspect(client: Client, database: Database, task_queue: str, now: datetime) -> list[str]:
+    """Say which Schedules are not as they should be, and change nothing; for the doctor."""
+    async with database.transaction() as session:
+        firm = await company.find(session)
+        stored = await rules.list_all(session) if firm else []
+    wrong = []
+    for rule in stored:
+        zone = ZoneInfo(firm.time_zone) if firm else ZoneInfo("UTC")
+        wanted = schedule_of(rule, zone, task_queue, now, paused=rule.paused)
+        there = await _describe(client, rule.id)
+        if there is None:
+            found = ["it is missing"]
+        else:
+            found = await differences(wanted, there.schedule, client.data_converter)
+            if there.schedule.state.paused != rule.paused:
+                found.append("pause")
+        wrong += [f"{rule.rule.name}: {', '.join(found)}"] if found else []
+    return wrong
+
+
+async def _describe(client: Client, rule_id: int) -> ScheduleDescription | None:
+    try:
+        handle = client.get_schedule_handle(schedule_id(rule_id))
+        return await handle.describe(rpc_timeout=_PATIENCE)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return None
+
+
 class _Keeper:
     """One pass over the Schedules."""
 
@@ -98,7 +129,7 @@ class _Keeper:
             found = await store.lock(session, rule_id)
             if found is None:
                 return
-            there = await self._describe(rule_id)
+            there = await _describe(self._client, rule_id)
             deleted = there is None and found.row.scheduled_in == self._namespace
             if deleted:
                 # Committed before it comes back: else a crash would leave only half of it.
@@ -128,15 +159,6 @@ class _Keeper:
         async with self._database.transaction() as session:
             for rule_id in await store.unknown(session, ids):
                 await self._delete(rule_id)
-
-    async def _describe(self, rule_id: int) -> ScheduleDescription | None:
-        handle = self._client.get_schedule_handle(schedule_id(rule_id))
-        try:
-            return await handle.describe(rpc_timeout=_PATIENCE)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return None
 
     def _wanted(self, found: Scheduled) -> Schedule:
         paused = found.row.paused

@@ -27,12 +27,15 @@ class Services:
     """The database, the connectors and the settings of this worker.
 
     ``letters``: by default there is no folder for letters, and each is refused for now.
+    ``together``: a step brings about what plainly follows from it (``activities.following``). Tests
+    that look at each step by itself switch it off.
     """
 
     database: Database
     mailer: Mailer
     settings: Settings
     letters: LetterService = field(default_factory=lambda: LetterSpool(None))
+    together: bool = True
 
 
 class PlainErrors(Interceptor):

@@ -14,7 +14,7 @@ from domain.errors import RefusedError
 from domain.order_case import Standing, TaskKind
 from models.codec import Json
 from models.messages import Progress, StepRequest
-from models.store import cases, company, deals, tasks
+from models.store import cases, deals, tasks
 from models.store.effects import once
 
 _ACCOUNTING = "accounting"
@@ -34,17 +34,21 @@ class TaskActivities:
             if request.task is TaskKind.STEP_FAILED:
                 await _step_failed(session, request)
             else:
-
-                async def create() -> Json:
-                    return await _create(session, request)
-
-                await once(session, request, create)
+                await create_planned(session, request)
             return await cases.refresh(session, request.case_id, request.at)
+
+
+async def create_planned(session: AsyncSession, request: StepRequest) -> None:
+    """Have the effect of ``create_task``, once."""
+
+    async def create() -> Json:
+        return await _create(session, request)
+
+    await once(session, request, create)
 
 
 async def _create(session: AsyncSession, request: StepRequest) -> Json:
     case, today = await cases.standing_on(session, request.case_id, request.at)
-    firm = await company.get(session)
     team, title, description, due = _words(request, case, today)
     await tasks.create(
         session,
@@ -52,7 +56,7 @@ async def _create(session: AsyncSession, request: StepRequest) -> Json:
         kind=str(request.task),
         title=title,
         description=description,
-        assignee=await deals.who_looks_after(session, request.case_id, firm, team),
+        assignee=await deals.who_looks_after(session, request.case_id, team),
         due=due,
         case_id=request.case_id,
         at=request.at,
@@ -107,11 +111,10 @@ def _context(request: StepRequest, case: Standing) -> Json:
 
 
 async def _step_failed(session: AsyncSession, request: StepRequest) -> None:
-    firm = await company.find(session)
     await failed_steps.report(
         session,
         request,
         owner=_ACCOUNTING,
-        assignee=await deals.who_looks_after(session, request.case_id, firm, _ACCOUNTING),
+        assignee=await deals.who_looks_after(session, request.case_id, _ACCOUNTING),
         today=await cases.today(session, request.case_id, request.at),
     )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 
 from bench.chain import Chain
+from bench.dunning_select import dunning
 from bench.floor_shop import open_floor
 from bench.latency import accepted_to_mailed
 from bench.memory import open_cases
@@ -18,6 +19,7 @@ from bench.report import Result, figure, show, write
 from bench.stack import WITHOUT_WORK, Stack, fresh_stack, set_company
 from bench.webhooks import accepts
 from models.store.database import Database
+from starter.temporal import connect
 
 LONGEST = 600.0
 LONGEST_FULL = 7200.0
@@ -50,6 +52,8 @@ async def measure(stack: Stack, *, full: bool) -> list[Result]:
                 results += await compare(stack, chain, floor, worker, 900 if full else 90)
         with _said("from accepted to mailed"):
             results += await accepted_to_mailed(stack, chain, 300 if full else 30)
+        with _said("selection and hand-over of a dunning rule"):
+            results += await dunning(await connect(stack.settings), full=full)
         if full:
             with _said("10,000 open cases"):
                 results += await open_cases(stack, chain)

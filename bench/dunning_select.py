@@ -18,9 +18,16 @@ import asyncpg
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
+from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
 
-from bench.report import Result, show
+from activities.rule_runs import RuleRunActivities
+from activities.services import Services
+from bench.report import Result, figure, show
+from bench.stack import set_company
+from connectors.mail import SmtpMailer
 from domain.dunning.rule_file import read_rule
+from models.run_messages import Page, PageRequest
 from models.settings import Settings
 from models.store.database import Database
 from models.store.dunning import rules, selection
@@ -31,6 +38,7 @@ from starter.stack.throwaway import throwaway_postgres
 
 TODAY, AT = date(2026, 11, 22), datetime(2026, 11, 22, 8, tzinfo=UTC)
 ROUNDS = 3
+MOST_HANDED_OVER = 2_000  # the pages are alike
 TARGET = 3.0  # times the bare scan, at most
 
 # A tenth of the customers is overdue for more than six days and was never dunned.
@@ -73,20 +81,53 @@ select (select sum(debt) from (select customer_id, sum(open_amount) as debt, min
 
 
 async def main() -> None:
-    """Fill a database of its own, measure, show."""
+    """Fill a database of its own, measure the selection, show."""
     full = os.environ.get("FULL", "") not in {"", "0"}
+    show(await dunning(None, full=full))
+
+
+async def dunning(client: Client | None, *, full: bool) -> list[Result]:
+    """Measure on a database of its own: the selection, and with a Temporal the hand-over too."""
     async with throwaway_postgres() as server:
         url = await server.database()
         settings = Settings(
-            _env_file=None, data_dir=Path("/nonexistent"), database_url=SecretStr(url)
+            _env_file=None,
+            data_dir=Path("/nonexistent"),
+            database_url=SecretStr(url),
+            task_queue="bench-nobody",  # cases are started and told; nobody works on them
         )
         await migrate.upgrade(settings)
         await _fill(url, 200_000 if full else 20_000)
         database = Database.connect(settings)
         try:
-            show([await measure(database)])
+            results = [await measure(database)]
+            if client:
+                results.append(await handed_over(database, settings, client))
+            return results
         finally:
             await database.close()
+
+
+async def handed_over(database: Database, settings: Settings, client: Client) -> Result:
+    """Count how many cases a run opens and tells in a second, page after page."""
+    await set_company(database)
+    rule = replace(read_rule(shipped_rules()[0]), name="hand over")
+    async with database.transaction() as session:
+        await rules.add(session, rule, start=TODAY, at=AT, by="bench")
+        stored = await rules.get(session, rule.name)
+        request = RunRequest("bench-hand-over", None, TODAY, AT)
+        run_id = (await selection.run(session, stored, request, currency="EUR")).run_id
+    activities = RuleRunActivities(Services(database, SmtpMailer(settings), settings))
+    environment = ActivityEnvironment(client=client)
+    page = Page(after=0, handed_over=0, last=False)
+    began = time.perf_counter()
+    while not page.last and page.handed_over < MOST_HANDED_OVER:
+        page = await environment.run(
+            activities.hand_over, PageRequest(run_id=run_id, after=page.after, at=AT)
+        )
+    seconds = time.perf_counter() - began
+    print(f"handed over {page.handed_over} cases in {seconds:.1f} s")
+    return figure("dunning_handed_over", page.handed_over / seconds, "cases/s")
 
 
 async def measure(database: Database) -> Result:

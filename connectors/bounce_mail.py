@@ -19,14 +19,13 @@ from email import policy
 from email.message import Message
 
 from connectors.bounces import (
-    Bounce,
-    BounceAction,
     action_of_status,
     diagnostic,
     enhanced_status,
     message_id,
     worst,
 )
+from domain.bounce import Bounce, BounceAction
 
 LOOKED_AT = 256 * 1024
 MOST_PARTS = 24

@@ -16,14 +16,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 from typing import TYPE_CHECKING
 
 from connectors.bounce_mail import read_bounce
-from connectors.bounces import Bounce, BounceAction, diagnostic, enhanced_status, message_id
+from connectors.bounces import diagnostic, enhanced_status, message_id
 from connectors.conversions import one_of, text
 from connectors.headers import header
 from connectors.mapping import Field, Row, read_document
 from connectors.signatures import TOLERANCE, SignatureError, verify_standard
+from domain.bounce import Bounce, BounceAction
 from domain.errors import Problem, RefusedError
 
 if TYPE_CHECKING:
@@ -87,6 +89,12 @@ def read_report(source: str, document: Mapping[str, object]) -> Bounce | None:
     """
     readers = {MAILGUN: _mailgun, POSTMARK: _postmark}
     return readers.get(source, _own)(document)
+
+
+def lasting(source: str, document: Mapping[str, object]) -> bytes:
+    """Return what a retry repeats to the byte: Mailgun may sign each one anew."""
+    kept = document.get("event-data") if source == MAILGUN else document
+    return json.dumps(kept, sort_keys=True, ensure_ascii=True).encode()
 
 
 def _own(document: Mapping[str, object]) -> Bounce:

@@ -1,6 +1,6 @@
-"""What became of a mail after the server took it: delivered, delayed, failed, or complained about.
+"""What reports about our mails have in common, whoever tells: codes, words, Message-IDs.
 
-Told by a report that comes as a mail (``connectors.bounce_mail``) or by a mail service's webhook
+A report comes as a mail (``connectors.bounce_mail``) or by a mail service's webhook
 (``connectors.bounce_webhook``). Anybody can write such a mail who knows a Message-ID of ours, and
 only the recipient does: it may lead to a letter or a task, never to money.
 """
@@ -8,47 +8,14 @@ only the recipient does: it may lead to a letter or a task, never to money.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from enum import StrEnum
 
 from connectors.mail import without_addresses
+from domain.bounce import BounceAction
 
 DIAGNOSTIC_LENGTH = 300
 _STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
 _REPLY = re.compile(r"(?<![\d.])([45])[0-5]\d(?![\d.]*\d)")
 _MESSAGE_ID = re.compile(r"<[^<>\s@]{1,200}@[^<>\s@]{1,250}>")
-
-
-class BounceAction(StrEnum):
-    """How it stands with a mail, in the words of RFC 3464; complaints are the webhooks'."""
-
-    FAILED = "failed"
-    COMPLAINED = "complained"
-    DELAYED = "delayed"
-    DELIVERED = "delivered"
-
-
-@dataclass(frozen=True, slots=True)
-class Bounce:
-    """One report about one mail of ours.
-
-    ``event_id`` is the same in every retry of the report. ``message_id`` is that of our mail, with
-    its <>. ``status`` is an enhanced code (RFC 3463) such as ``5.1.1``; empty if none was named.
-    ``diagnostic`` are the server's words, in one line, bounded, without addresses. ``recipients``
-    is how many the report speaks of: the worst of them decides.
-    """
-
-    event_id: str
-    message_id: str
-    action: BounceAction
-    status: str = ""
-    diagnostic: str = ""
-    recipients: int = 1
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the mail will not arrive any more: what it said has to go another way."""
-        return self.action is BounceAction.FAILED
 
 
 _WORST_FIRST = tuple(BounceAction)

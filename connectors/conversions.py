@@ -80,15 +80,17 @@ def _refuse() -> object:
 
 def _number(value: object) -> Decimal:
     """Take 19.9, "19.90" or Decimal; not booleans, not NaN, nothing absurdly large or fine."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+    if isinstance(value, str):
+        if not _NUMBER_TEXT.fullmatch(value):  # it lets nothing through that is too large or fine
+            raise ValueError
+        return Decimal(value.strip())
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValueError  # noqa: TRY004 a wrong type is a bad value here, not our mistake
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError
-    if isinstance(value, str) and not _NUMBER_TEXT.fullmatch(value):
-        raise ValueError
     if isinstance(value, int) and abs(value) >= LIMIT:
         raise ValueError
-    number = Decimal(str(value).strip())
+    number = Decimal(str(value))
     if not number.is_finite() or abs(number) >= LIMIT:
         raise ValueError
     # A float's tail is no information: 16.806722689075633 is cut where money ends anyway.

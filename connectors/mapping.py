@@ -53,11 +53,20 @@ class _Walk:
                 values[row.fills] = self._each(item, held, row, at)
                 continue
             holder = None if place is None else held[place]
-            silent = holder is not None and holder.get(name) is None
-            values[row.fills] = row.gap if silent else self._field(item, held, row, at)
+            value = None if holder is None else holder.get(name)
+            if value is None and holder is not None and not row.required:
+                values[row.fills] = row.gap
+            elif value is None or (isinstance(value, str) and not value.strip()):
+                values[row.fills] = self._field(item, held, row, at)
+            else:
+                try:
+                    values[row.fills] = row.read(value)
+                except (ValueError, ArithmeticError):
+                    values[row.fills] = self._field(item, held, row, at)
         return values
 
     def _field(self, item: object, held: _Held, row: FieldPlan, at: str) -> object:
+        """Read what is not plainly there: on every path, and saying what is wrong."""
         _, paths, read, blank_is_silent, gap, required, expected = row
         for path in paths:
             value = self._value(item, held, path, at)

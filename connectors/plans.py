@@ -61,8 +61,8 @@ class EachPlan(NamedTuple):
 class Level(NamedTuple):
     """Rows that are walked over one object, and the objects in it that hold their fields.
 
-    Each row has beside it where it is enough to look whether the source is silent (a place in
-    ``holders`` and a name); None where a gap is an error or another path is tried.
+    Each row has beside it where it is enough to look (a place in ``holders`` and a name), or None:
+    more than one path is tried, or a path picks from a list.
     """
 
     holders: tuple[tuple[str, ...], ...]
@@ -105,11 +105,11 @@ def _level(rows: tuple[Row, ...], *, strict: bool) -> Level:
                     expected=row.converts.expected,
                 )
             )
-    return Level(tuple(holders), tuple((row, *_silence(row)) for row in ready))
+    return Level(tuple(holders), tuple((row, *_place(row)) for row in ready))
 
 
-def _silence(row: FieldPlan | EachPlan) -> tuple[int | None, str]:
-    if isinstance(row, EachPlan) or row.required or len(row.paths) != 1:
+def _place(row: FieldPlan | EachPlan) -> tuple[int | None, str]:
+    if isinstance(row, EachPlan) or len(row.paths) != 1:
         return None, ""
     return row.paths[0].holder, row.paths[0].name
 

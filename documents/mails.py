@@ -78,7 +78,7 @@ def _environment() -> SandboxedEnvironment:
     return SandboxedEnvironment(
         loader=FileSystemLoader(_TEMPLATES),
         undefined=StrictUndefined,
-        autoescape=False,
+        autoescape=False,  # plain text; the layout makes HTML of it, escaped
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -22,8 +22,6 @@ class NoticeLabels:
     total: str
     to_pay: str
     agreed: str
-    agreed_on: str
-    please_pay: str
     registered: str
     registered_abroad: str
     sample_note: str
@@ -50,8 +48,6 @@ GERMAN = NoticeLabels(
     total="Offener Gesamtbetrag",
     to_pay="Zu zahlen",
     agreed="Vereinbart zum {date}",
-    agreed_on="Vereinbart zum",
-    please_pay="Bitte überweisen Sie {amount} bis zum {date}.",
     registered="Einschreiben",
     registered_abroad="Einschreiben / Recommandé / Registered",
     sample_note="Muster, keine Zahlungsaufforderung",
@@ -78,8 +74,6 @@ ENGLISH = NoticeLabels(
     total="Total open",
     to_pay="To pay",
     agreed="Agreed for {date}",
-    agreed_on="Agreed for",
-    please_pay="Please transfer {amount} by {date}.",
     registered="Einschreiben",
     registered_abroad="Einschreiben / Recommandé / Registered",
     sample_note="Sample, not a request for payment",

@@ -19,7 +19,7 @@ from jinja2.exceptions import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from domain.dunning.ladder import TEMPLATES
-from domain.errors import Problem, RefusedError
+from domain.errors import RefusedError
 
 LANGUAGES = ("de", "en")
 ROOM = "notices"
@@ -80,13 +80,19 @@ class BrokenTemplateError(RefusedError):
         place = f"{path}, line {line}" if line else str(path)
         super().__init__(
             f"The template {place}: {what}. Nothing was sent; `zahltag template check` shows"
-            " whether it is mended.",
-            (Problem(place, what, kind="broken_template", owner="finance"),),
+            " whether it is mended."
         )
 
 
 def find(folder: Path | None, language: str, name: str) -> Template:
-    """Return the user's own text where there is one, else ours."""
+    """Return the user's own text where there is one, else ours.
+
+    A folder that is set and not there is no reason for ours: it may only not be mounted.
+    """
+    if folder is not None and not (folder / ROOM).is_dir():
+        raise BrokenTemplateError(
+            folder, None, f"has no folder {ROOM}: mount it, or correct ZAHLTAG_TEMPLATES_DIR"
+        )
     relative = Path(ROOM, language, name + SUFFIX)
     for root in (folder, SHIPPED):
         if root is None:
@@ -127,7 +133,6 @@ def _compiled(path: Path, source: str) -> CodeType:
         for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
             raise BrokenTemplateError(path, node.lineno, "a text stands alone and includes nothing")
         _refuse_unknown_names(path, tree)
-        # jinja2's own type leaves out what `raw` means: here the result is code.
         return _environment().compile(tree, path.name, str(path))
     except TemplateSyntaxError as error:
         raise BrokenTemplateError(path, error.lineno, _first_line(error.message or "")) from error
@@ -179,7 +184,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,
+        autoescape=False,  # plain text; the layout makes HTML of it, escaped
     )
     environment.globals.clear()  # no range(), no lipsum(): a text has no use for them
     return environment

@@ -39,6 +39,20 @@ class StepRequest(Message):
     task: TaskKind | None = None
     failure: str = ""
 
+    @classmethod
+    def of(cls, case_id: str, plan: Plan, at: datetime) -> StepRequest:
+        """Return the request that a plan makes: its key is the same whoever executes it."""
+        kind = plan.mail or plan.task
+        variant = f"{plan.step}.{kind}" if kind else plan.step.value
+        return cls(
+            key=f"{case_id}:{variant}:{plan.cause}",
+            case_id=case_id,
+            cause=plan.cause,
+            at=at,
+            mail=plan.mail,
+            task=plan.task,
+        )
+
 
 class Progress(Message):
     """What every step answers: where the case stands now, and what comes next and why."""

@@ -6,26 +6,24 @@ import base64
 import secrets
 
 from connectors.bounce_webhook import OWN
-from connectors.bounce_webhook import SOURCES as REPORTS
+from connectors.bounce_webhook import SOURCES as MAIL_REPORTS
 from connectors.shops import SHOPS
 from domain.errors import Problem, RefusedError
 
 PAYMENTS = "payments"
 # Those who sign as Standard Webhooks says; the shops' own secrets are any text.
 _STANDARD = frozenset({"zahltag", PAYMENTS, OWN})
-# Somebody else's mail service has no channel before somebody says that it is used.
-_MADE_FIRST = (*SHOPS, PAYMENTS, OWN)
 _PREFIX = "whsec_"
 
 
 def sources() -> tuple[str, ...]:
     """Return what a channel can be a connection to."""
-    return (*SHOPS, PAYMENTS, *REPORTS)
+    return (*SHOPS, PAYMENTS, *MAIL_REPORTS)
 
 
-def made_first() -> tuple[str, ...]:
-    """Return the sources that a fresh installation has a channel for."""
-    return _MADE_FIRST
+def first_sources() -> tuple[str, ...]:
+    """Return those of a fresh installation: of the mail services only the one without a vendor."""
+    return (*SHOPS, PAYMENTS, OWN)
 
 
 def new_secret(source: str) -> str:

@@ -9,7 +9,7 @@ from models.store import channels
 from models.store.database import Database
 from models.vault import Vault
 from starter import rules
-from starter.channel_secrets import made_first, new_secret
+from starter.channel_secrets import first_sources, new_secret
 
 
 async def prepare(database: Database, settings: Settings, at: datetime) -> None:
@@ -22,6 +22,6 @@ async def prepare(database: Database, settings: Settings, at: datetime) -> None:
     async with database.transaction() as session:
         if await channels.list_all(session):
             return
-        for source in made_first():
+        for source in first_sources():
             sealed = vault.seal(new_secret(source))
             await channels.add_if_absent(session, source, source, sealed, at)

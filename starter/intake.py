@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import asyncpg
 from sqlalchemy.exc import IntegrityError
 
 from connectors.crm.settings import read_settings
@@ -31,6 +32,7 @@ from models.store import channels, company, intake
 from models.store.database import Database
 from models.store.intake import Arrival
 
+_CROSSED = (IntegrityError, asyncpg.IntegrityConstraintViolationError)
 CHANNEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 
 
@@ -137,7 +139,7 @@ async def take_order(database: Database, order: Order, arrival: Arrival, *, stri
     """Take one order in, in a transaction of its own; see ``models.store.intake``."""
     try:
         return await _take_order(database, order, arrival, strict=strict)
-    except IntegrityError:  # the same came elsewhere in this moment: now it can be seen
+    except _CROSSED:  # the same came elsewhere in this moment: now it can be seen
         return await _take_order(database, order, arrival, strict=strict)
 
 

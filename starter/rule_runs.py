@@ -96,22 +96,22 @@ async def start_run(client: Client, key: str, start: RunStart, name: str, task_q
 async def report(services: Services, name: str, key: str) -> Json:
     """Wait a little for the end of a run, and say how far it has come and what it did."""
     failed = asyncio.create_task(_failure(services, key))
+    until = asyncio.get_running_loop().time() + PATIENCE
     try:
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                told = await _look(services.database, name, key)
-                if told["status"] == State.DONE:
-                    return told
-                if failed.done() and failed.result():
-                    raise ConflictError(f"The run of {name!r} failed: {failed.result()}")
-                await asyncio.sleep(LOOK)
-    except TimeoutError:
-        told = await _look(services.database, name, key)
-        if told["status"] == State.WAITING and await _is_taken(services, key):
-            told["status"] = State.RUNNING  # it selects
-        return told
+        while True:
+            told = await _look(services.database, name, key)
+            if told["status"] == State.DONE:
+                return told
+            if failed.done() and failed.result():
+                raise ConflictError(f"The run of {name!r} failed: {failed.result()}")
+            if asyncio.get_running_loop().time() > until:
+                break
+            await asyncio.sleep(LOOK)
     finally:
         failed.cancel()
+    if told["status"] == State.WAITING and await _is_taken(services, key):
+        told["status"] = State.RUNNING  # it selects
+    return told
 
 
 async def resume_runs(client: Client, database: Database, at: datetime, task_queue: str) -> int:

@@ -9,8 +9,10 @@ import structlog
 from temporalio.client import Client
 
 from activities import schedules
+from models.settings import Settings
 from models.store.database import Database
 from starter.api.services import Services, now
+from starter.temporal import connect
 
 # A command that changed a rule does not wait longer; the dispatcher repairs within a minute.
 PATIENCE = 3.0
@@ -31,3 +33,12 @@ async def follow(services: Services) -> None:
             await keep_schedules(client, services.database, services.settings.task_queue, now())
     except Exception as error:  # noqa: BLE001 - whatever it is, the dispatcher tries again
         log.warning("the Schedules follow later", error=type(error).__name__)
+
+
+async def not_as_they_should_be(settings: Settings) -> list[str]:
+    """Return a line for each Schedule that is missing or differs; errors where servers are away."""
+    database, client = Database.connect(settings), await connect(settings)
+    try:
+        return await schedules.inspect(client, database, settings.task_queue, now())
+    finally:
+        await database.close()

@@ -7,6 +7,7 @@ embedded mailbox and the histories in Temporal are checked too, where a test has
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from temporalio.client import Client, WorkflowHandle
 
 from connectors.mailbox import list_mails
 from models.store.database import Database
+from tests import dunning_invariants
 
 RULES = {
     "I1 money is conserved: received = settled + left over, per payment": """
@@ -88,18 +90,33 @@ NEWS_AT_THE_END = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_C
 
 
 async def check(
-    database: Database, *, mailbox: Path | None = None, client: Client | None = None
+    database: Database,
+    *,
+    mailbox: Path | None = None,
+    client: Client | None = None,
+    spool: Path | None = None,
+    today: date | None = None,
 ) -> None:
     """Raise AssertionError with everything that is broken."""
-    found = await broken(database, mailbox=mailbox, client=client)
+    found = await broken(database, mailbox=mailbox, client=client, spool=spool, today=today)
     assert not found, "\n".join(found)
 
 
 async def broken(
-    database: Database, *, mailbox: Path | None = None, client: Client | None = None
+    database: Database,
+    *,
+    mailbox: Path | None = None,
+    client: Client | None = None,
+    spool: Path | None = None,
+    today: date | None = None,
 ) -> list[str]:
-    """Return a line for everything that is broken."""
+    """Return a line for everything that is broken.
+
+    ``spool`` is the folder of letters; ``today`` is given where nothing is under way any more.
+    """
     found = await _broken_rules(database)
+    async with database.engine.connect() as connection:
+        found += await dunning_invariants.broken(connection, spool=spool, today=today)
     if mailbox:
         found += await _broken_mails(database, mailbox)
     if client:
@@ -134,7 +151,7 @@ async def _broken_mails(database: Database, mailbox: Path) -> list[str]:
 
 async def _failed_workflow_tasks(client: Client) -> list[str]:
     broken = []
-    async for execution in client.list_workflows("WorkflowType = 'OrderToCash'"):
+    async for execution in client.list_workflows():
         broken += await failed_tasks(
             client.get_workflow_handle(execution.id, run_id=execution.run_id)
         )

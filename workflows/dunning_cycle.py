@@ -14,7 +14,6 @@ from temporalio.exceptions import ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from domain.dunning.actions import Action
-    from models import search_keys
     from models.messages import RunReport, RunStart
     from models.run_messages import (
         Groups,
@@ -27,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
         SelectRequest,
     )
     from workflows.effects import EffectFailedError, effect_of
+    from workflows.rule_children import ask_for_attention
 
 
 @workflow.defn(name="DunningCycle")
@@ -112,7 +112,7 @@ class DunningCycle:
     async def _report(
         self, start: RunStart, mail: ManagerMailRequest, error: EffectFailedError
     ) -> None:
-        workflow.upsert_search_attributes([search_keys.NEEDS_ATTENTION.value_set(True)])
+        ask_for_attention()
         failure = RunFailure(
             rule_id=start.rule_id,
             name=mail.mail_key,
@@ -138,7 +138,7 @@ class DunningCycle:
         workflow.set_current_details(
             f"**Rule {run.rule}** {doing}\n\n- **When:** {when}\n- **Matched:** {run.matched}\n"
             f"- **Handed over:** {self._handed_over} of {run.taken}\n"
-            f"- **Skipped:** {run.matched - run.taken} (`zahltag rule show` says more)"
+            f"- **Skipped:** {run.matched - run.taken}"
         )
 
 

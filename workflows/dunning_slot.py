@@ -1,4 +1,4 @@
-"""``DunningSlot``: the rules that are due at one time run in their order, one after the other (J12).
+"""``DunningSlot``: the rules due at one time run in their order, one after the other (J12).
 
 Each run claims its customers before the next begins, so that a lower rule finds the day taken. A
 rule that fails or hangs does not keep the others.
@@ -12,11 +12,10 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, ChildWorkflowError, FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from models import search_keys
     from models.messages import RunReport, RunStart, SlotStart
     from models.run_messages import DueRule, DueRules, RunFailure
     from workflows.effects import EffectFailedError, effect_of
-    from workflows.rule_children import run_id, start_child
+    from workflows.rule_children import ask_for_attention, run_id, start_child
 
 # Claims are laid within seconds; what takes longer is mail servers that are away.
 PATIENCE = timedelta(minutes=15)
@@ -63,7 +62,7 @@ class DunningSlot:
         return f"{report.matched} matched, {report.handed_over} handed over{before}"
 
     async def _report(self, rule: DueRule, name: str, reason: str) -> None:
-        workflow.upsert_search_attributes([search_keys.NEEDS_ATTENTION.value_set(True)])
+        ask_for_attention()
         failure = RunFailure(rule_id=rule.rule_id, name=name, reason=reason, at=workflow.now())
         await effect_of(bool, "report_run_failure", failure, f"leave {rule.name} to a person")
 

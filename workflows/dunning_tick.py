@@ -1,4 +1,4 @@
-"""``DunningTick``: a rule's Schedule has fired. Is the rule due, and in which slot?
+"""``DunningTick``: a Schedule has fired; it starts the slot in which its rule is due, if it is.
 
 It is short, and any number may run at once: what must happen once has ids and keys of its own.
 """

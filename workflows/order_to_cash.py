@@ -102,15 +102,7 @@ class OrderToCash:
     async def _execute(self, progress: Progress) -> Progress:
         plan = progress.plan
         step = plan.step
-        variant = f"{step}.{plan.mail or plan.task}" if plan.mail or plan.task else step.value
-        request = StepRequest(
-            key=f"{self._case_id}:{variant}:{plan.cause}",
-            case_id=self._case_id,
-            cause=plan.cause,
-            at=workflow.now(),
-            mail=plan.mail,
-            task=plan.task,
-        )
+        request = StepRequest.of(self._case_id, plan, workflow.now())
         if request.key == self._last_key:
             # It has just had its effect and is planned again: no circle, a person has to look.
             return await self._report(step, request, "The step is done, but the case stands still.")

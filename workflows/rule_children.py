@@ -42,3 +42,9 @@ async def start_child(
         )
     except WorkflowAlreadyStartedError:
         return None
+
+
+def ask_for_attention() -> None:
+    """Show operators that a person has to look at something here."""
+    needs_attention = True
+    workflow.upsert_search_attributes([search_keys.NEEDS_ATTENTION.value_set(needs_attention)])

@@ -13,6 +13,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 _DAY = timedelta(days=1)
+# What the rules will do may change without news about the customer.
+_LOOK_AGAIN = timedelta(days=30)
 
 
 class Step(StrEnum):
@@ -57,6 +59,7 @@ class PendingNotice:
 
     ``amount`` is the upper bound (X13), ``due`` what is due of it by now. ``rule`` is empty where a
     person proposed it. ``on_agreed_date``: a reminder of instalments, not of what is overdue.
+    ``crossing``: its sending broke off after the point of no return, so it may be out already.
     Without an approval to wait for there are no dates.
     """
 
@@ -69,6 +72,7 @@ class PendingNotice:
     rule: str = ""
     on_agreed_date: bool = False
     right_level: bool = True
+    crossing: bool = False
     expires_on: date | None = None
     escalates_on: date | None = None
     escalated: bool = False
@@ -132,7 +136,27 @@ class Plan:
 
 def decide(case: Standing, today: date) -> Plan:
     """Say what the case does next on that local day, and why."""
-    return _settled(case) or _mend(case) or _answer(case) or _notice(case, today) or _rest(case)
+    return (
+        _find_out(case)
+        or _settled(case)
+        or _mend(case)
+        or _answer(case)
+        or _notice(case, today)
+        or _rest(case, today)
+    )
+
+
+def _find_out(case: Standing) -> Plan | None:
+    """Before anything else is said of a notice: is it out? Whoever tries to send it finds out."""
+    if case.notice is None or not case.notice.crossing or case.failed_steps:
+        return None
+    return Plan(
+        Step.SEND_NOTICE,
+        Status.SENDING,
+        "find out whether the notice went out",
+        "its sending was broken off",
+        cause=f"notice-{case.notice.id}",
+    )
 
 
 def _settled(case: Standing) -> Plan | None:
@@ -287,7 +311,7 @@ def _send(case: Standing, notice: PendingNotice, today: date) -> Plan:
     )
 
 
-def _rest(case: Standing) -> Plan:
+def _rest(case: Standing, today: date) -> Plan:
     if case.held_by:
         return Plan(
             Step.WAIT,
@@ -304,5 +328,5 @@ def _rest(case: Standing) -> Plan:
         case.forecast or "nothing that a rule does on its own",
         case.forecast_why or "no active rule matches this customer within the next 60 days",
         waiting_for=WaitingFor.RULE,
-        until=case.forecast_on + _DAY if case.forecast_on else None,
+        until=case.forecast_on + _DAY if case.forecast_on else today + _LOOK_AGAIN,
     )

@@ -140,7 +140,7 @@ class _Outlook:
             ends = [period.until for period in self._dossier.blocks if period.covers(day)]
             until = None if None in ends else max(end for end in ends if end)
         elif found is Hold.PROMISED:
-            until = max(circumstances.agreed_dates)
+            until = min(circumstances.agreed_dates)
         elif found is Hold.REJECTED and circumstances.rejected_until:
             until = circumstances.rejected_until - _DAY
         return Held(found, until)
@@ -161,7 +161,7 @@ class _Outlook:
             level=level,
             template=rule.template or (template_of(level) if level else None),
             unless=least_payment(account, rule.filters, takes, currency=self._currency),
-            held=held,
+            held=held if held and held.until and held.until < day else None,
         )
 
     def _silence(self, held: tuple[str, Held] | None) -> Silence:

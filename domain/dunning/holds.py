@@ -53,7 +53,8 @@ def hold(action: Action, lane: str, found: Circumstances, today: date) -> Hold |
         (Hold.BLOCKED, traits.contacts and found.blocked),
         (Hold.PENDING, traits.takes_day and found.notice_pending),
         (Hold.REJECTED, traits.sends and until is not None and until > today),
-        (Hold.PROMISED, traits.contacts and not reminds and any(d >= today for d in dates)),
+        # A date that was missed breaks the agreement: what was agreed for later holds no more.
+        (Hold.PROMISED, traits.contacts and not reminds and bool(dates) and min(dates) >= today),
         (Hold.NO_EMAIL, action is Action.EMAIL and not found.has_email),
         (Hold.TAKEN, lane in found.lanes_taken),
     )

@@ -44,7 +44,7 @@ class Forecast:
 
     ``account`` and ``facts`` are those of its day. ``level`` is the one that a notice will bring,
     None for what is no notice. ``unless`` is the least payment that stops it, None if none does.
-    ``held`` is what lets earlier runs pass.
+    ``held`` is what lets earlier runs pass, and is over by then.
     """
 
     rule: RuleInForce

@@ -5,7 +5,7 @@ The facts are those of the day of the run, not of today: "level 1 was sent 14 da
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -15,6 +15,7 @@ from domain.dunning.matching import Found
 from domain.dunning.phrasebook import Language, Phrases
 from domain.dunning.phrases import PHRASES
 from domain.dunning.prospect import Forecast, Held, Silence
+from domain.dunning.rule import Rule
 from domain.money import minor_units
 
 
@@ -38,7 +39,8 @@ def why(found: Forecast | Silence, language: Language = "en") -> str:
     say = PHRASES[language]
     if isinstance(found, Silence):
         return _why_not(found, say, language)
-    parts = [_listed([*_clauses(found, say), _open(found, say, language)], say.and_)]
+    clauses = _clauses(found.rule.rule, found.values, found.account.ladder.level, say)
+    parts = [_listed([*clauses, _open(found, say, language)], say.and_)]
     causes = list(_causes(found, say, language))
     if causes:
         joined = _listed(causes, say.or_)
@@ -48,15 +50,21 @@ def why(found: Forecast | Silence, language: Language = "en") -> str:
     return "; ".join(parts)
 
 
-def _clauses(found: Forecast, say: Phrases) -> Iterator[str]:
+def because(rule: Rule, values: Mapping[str, Found], level: int, language: Language = "en") -> str:
+    """Say why a rule has taken a customer: the values that its filters compared, and the level."""
+    say = PHRASES[language]
+    said = list(filter(None, _clauses(rule, values, level, say)))
+    return _listed(said, say.and_) if said else ""
+
+
+def _clauses(rule: Rule, values: Mapping[str, Found], level: int, say: Phrases) -> Iterator[str]:
     """Say the facts behind the filters, each once; what is nothing special is left out."""
-    values = found.values
     if values.keys() & {"notices_count", "days_since_last_notice"}:
-        yield _notices(found, say)
+        yield _notices(values, level, say)
     for field in FIELDS:
         if field in values:
             yield _clause(field, values[field], say)
-    for one in found.rule.rule.filters:
+    for one in rule.filters:
         if FIELDS[one.field].kind is Kind.TEXT:
             # The rule's own text, not the customer's: that one may be personal.
             text = say.custom_is if one.operator is Operator.EQUAL else say.custom_contains
@@ -74,9 +82,8 @@ def _clause(field: str, value: Found, say: Phrases) -> str:
     return say.contacts[str(value)] if field == "preferred_contact" else ""
 
 
-def _notices(found: Forecast, say: Phrases) -> str:
+def _notices(values: Mapping[str, Found], level: int, say: Phrases) -> str:
     """Say what was sent and when; the level where it is the number of notices, as it mostly is."""
-    values, level = found.values, found.account.ladder.level
     days, count = values.get("days_since_last_notice"), values.get("notices_count")
     ago = say.days_ago.of(days) if isinstance(days, int) else ""
     if not isinstance(count, int):

@@ -12,11 +12,23 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.errors import ConflictError, ForbiddenError, NotFoundError
 from models.store import history
+from models.store.sql import Statement
 from models.tables import Approval
 
 ACCEPT_ORDER = "accept_order"
 WRITE_OFF = "write_off"
 SEND_NOTICE = "send_notice"
+
+# A dunning case locks its customer, then the notice, then the approval; whoever decides comes the
+# other way round, and has to hold the customer first.
+_HOLD = """
+select c.id from customer c where c.id in (
+  select a.customer_id from approval a where a.step = 'send_notice' and {which})
+order by c.id for update
+"""
+_HOLD_OF_ID = Statement(_HOLD.format(which="a.id = :id"))
+_HOLD_OF_CASE = Statement(_HOLD.format(which="a.case_id = :case_id and a.status = 'pending'"))
+_HOLD_OF_RULE = Statement(_HOLD.format(which="a.rule = :rule and a.status = 'pending'"))
 
 
 async def request(
@@ -91,6 +103,7 @@ async def decide(
 
 async def get(session: AsyncSession, approval_id: int) -> Approval:
     """Return an approval, locked; NotFoundError if there is none."""
+    await _HOLD_OF_ID.run(session, id=approval_id)
     query = select(Approval).where(Approval.id == approval_id).with_for_update()
     approval = (await session.exec(query)).one_or_none()
     if approval is None:
@@ -100,6 +113,7 @@ async def get(session: AsyncSession, approval_id: int) -> Approval:
 
 async def pending_of(session: AsyncSession, case_id: str) -> Approval | None:
     """Return the approval that a case waits for, locked."""
+    await _HOLD_OF_CASE.run(session, case_id=case_id)
     query = (
         select(Approval)
         .where(Approval.case_id == case_id, Approval.status == "pending")
@@ -111,6 +125,7 @@ async def pending_of(session: AsyncSession, case_id: str) -> Approval | None:
 
 async def pending_of_rule(session: AsyncSession, rule: str) -> list[Approval]:
     """Return what a rule has asked for and nobody has decided, locked."""
+    await _HOLD_OF_RULE.run(session, rule=rule)
     query = (
         select(Approval)
         .where(Approval.rule == rule, Approval.status == "pending")

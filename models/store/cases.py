@@ -105,6 +105,19 @@ where id = :case_id
 _CLOSE = Statement("""
 update case_file set closed_at = :at, closed_as = :status where id = :case_id and closed_at is null
 """)
+_TAKES_MONEY = Statement("""
+select closed_as is not null or exists (select from invoice i
+  where i.case_id = f.id and i.type = '380')
+from case_file f where f.id = :case_id
+""")
+_LOCK = Statement("select id from case_file where id = :case_id for update")
+# The customer first: rows of a CTE are locked when they are read, those outside once all is joined.
+_LOCK_BOTH = Statement("""
+with c as materialized (select id from customer
+  where id = (select customer_id from sales_order where case_id = :case_id) for update)
+select f.id, c.id as customer from case_file f left join c on true where f.id = :case_id
+for update of f
+""")
 _LOCK_CUSTOMER = Statement("""
 select id from customer
 where id = (select customer_id from sales_order where case_id = :case_id) for update
@@ -117,7 +130,7 @@ async def refresh(session: AsyncSession, case_id: str, at: datetime) -> Progress
     Every activity ends with this, in its own transaction, so the projection never lags behind.
     """
     progress = await look(session, case_id, at)
-    await _project(session, case_id, progress, at)
+    await project(session, case_id, progress, at)
     return progress
 
 
@@ -132,6 +145,11 @@ async def look(session: AsyncSession, case_id: str, at: datetime) -> Progress:
 async def standing(session: AsyncSession, case_id: str) -> Standing:
     """Return the facts of a case, to check whether a command fits its state."""
     return _standing(await _facts(session, case_id))
+
+
+async def takes_money(session: AsyncSession, case_id: str) -> bool:
+    """Say whether a payment can be matched: there is an invoice, or the case is over."""
+    return bool(await _TAKES_MONEY.value(session, case_id=case_id))
 
 
 async def standing_on(session: AsyncSession, case_id: str, at: datetime) -> tuple[Standing, date]:
@@ -228,7 +246,8 @@ def _progress(case: Standing, plan: Plan, zone: ZoneInfo) -> Progress:
     )
 
 
-async def _project(session: AsyncSession, case_id: str, progress: Progress, at: datetime) -> None:
+async def project(session: AsyncSession, case_id: str, progress: Progress, at: datetime) -> None:
+    """Write what lists and shows read of a case."""
     plan = progress.plan
     await _PROJECTION.run(
         session,
@@ -258,12 +277,17 @@ async def close(session: AsyncSession, case_id: str, status: Status, at: datetim
 
 async def lock(session: AsyncSession, case_id: str) -> None:
     """Lock the case itself. Whoever needs the customer's lock too takes that one first."""
-    await session.exec(select(CaseFile.id).where(CaseFile.id == case_id).with_for_update())
+    await _LOCK.run(session, case_id=case_id)
 
 
 async def lock_customer(session: AsyncSession, case_id: str) -> None:
     """Lock the case's customer, if it has one: no posting crosses what follows."""
     await _LOCK_CUSTOMER.run(session, case_id=case_id)
+
+
+async def lock_customer_and_case(session: AsyncSession, case_id: str) -> None:
+    """Lock the customer, if the case has one, then the case: what is planned now holds."""
+    await _LOCK_BOTH.run(session, case_id=case_id)
 
 
 async def request_cancellation(session: AsyncSession, case_id: str, reason: str) -> None:

@@ -152,7 +152,6 @@ class Database:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
-        self._plain = engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(engine.sync_engine, "checkout", _refuse_closed)
         # Told "before_commit" and "after_commit" of every transaction; for failpoints only.
         self.watcher: Watcher | None = None
@@ -166,6 +165,8 @@ class Database:
                 command_timeout=60,
                 pool_size=settings.database_pool,
                 max_overflow=0,
+                # Transactions are the driver's; set once, this costs nothing at each checkout.
+                isolation_level="AUTOCOMMIT",
                 pool_use_lifo=True,  # few connections that know their statements, not many
                 hide_parameters=True,  # error texts end up in logs and histories
             )
@@ -195,7 +196,7 @@ class Database:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
-        async with self._plain.connect() as shared:
+        async with self.engine.connect() as shared:
             driver: asyncpg.Connection = (await shared.get_raw_connection()).driver_connection
             try:
                 yield Connection(shared, driver, self.watcher)

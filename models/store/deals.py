@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from domain.company import Company
 from domain.errors import NotFoundError, Problem
+from models.codec import read_company
 from models.store import outbox, tasks
 from models.store.orders import ToCheck
 from models.store.sql import Statement
@@ -149,22 +149,20 @@ where d.state = 'postponed' and d.retry_at < now() - interval '1 minute'
 
 
 _LOOKS_AFTER = Statement("""
-select coalesce(routed ->> 'assignee', '') as routed, coalesce(content ->> 'owner', '') as owner
+select coalesce(routed ->> 'assignee', '') as routed, coalesce(content ->> 'owner', '') as owner,
+  (select cast(profile as text) from company) as profile
 from sales_order where case_id = :case_id
 """)
 
 
-async def who_looks_after(
-    session: AsyncSession, case_id: str, company: Company | None, team: str
-) -> str:
+async def who_looks_after(session: AsyncSession, case_id: str, team: str) -> str:
     """Return who gets a task: whom the routing names, else the deal's owner, else the team's.
 
     What concerns the books is not for a deal's owner.
     """
-    row = await _LOOKS_AFTER.row(session, case_id=case_id) or {"routed": "", "owner": ""}
-    routed, owner = row["routed"], row["owner"]
-    mine = routed or (owner if team != ACCOUNTING else "")
-    return mine or (assignee(company, team) if company else "admin")
+    row = await _LOOKS_AFTER.one(session, case_id=case_id)
+    mine: str = row["routed"] or (row["owner"] if team != ACCOUNTING else "")
+    return mine or (assignee(read_company(row["profile"]), team) if row["profile"] else "admin")
 
 
 async def ask_to_complete(
@@ -203,7 +201,7 @@ async def ask_to_complete(
         kind=COMPLETE_DEAL,
         title=f"Complete the deal {checked.order.order_no}: {len(fields)} missing or wrong",
         description=description,
-        assignee=await who_looks_after(session, case_id, checked.company, "order desk"),
+        assignee=await who_looks_after(session, case_id, "order desk"),
         due=at.date() + timedelta(days=2),
         case_id=case_id,
         at=at,

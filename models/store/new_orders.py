@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.duplicates import content_digest, fingerprint
@@ -21,6 +20,7 @@ from domain.order_case import Status
 from models.codec import order_json
 from models.store import ledger, outbox
 from models.store.payments import Receipt, receive
+from models.store.sql import Statement
 
 if TYPE_CHECKING:
     from models.store.intake import Arrival
@@ -72,17 +72,16 @@ async def store(session: AsyncSession, orders: Sequence[NewOrder]) -> set[int]:
     """Store those that are plainly new, with their cases; return their places in the sequence.
 
     Of several for one case only the first is. What commits at the same time elsewhere under one of
-    the unique keys can make the whole statement fail (IntegrityError): try again one by one.
+    the unique keys can make the whole statement fail (an integrity error): try again one by one.
     """
     values = zip(*(order.row for order in orders), strict=True)
     columns = {name: list(column) for name, column in zip(_COLUMNS, values, strict=True)}
-    connection = await session.connection()
-    stored = (await connection.execute(_STORE, columns)).all()
-    for place, booked, _ in stored:
-        new = orders[place - 1]
-        if new.receipt and not booked:  # somebody told of that money before the order came
+    stored = await _STORE.rows(session, **columns)
+    for row in stored:
+        new = orders[row["place"] - 1]
+        if new.receipt and not row["booked"]:  # somebody told of that money before the order came
             await receive(session, new.receipt, new.at, by=new.by)
-    return {place - 1 for place, *_ in stored}
+    return {row["place"] - 1 for row in stored}
 
 
 _COLUMNS = {
@@ -112,7 +111,7 @@ _COLUMNS = {
     "paid_said": "text",
 }
 
-_STORE = text(f"""
+_STORE = Statement(f"""
 with given as (
   select * from unnest({", ".join(f"cast(:{n} as {t}[])" for n, t in _COLUMNS.items())})
   with ordinality as given ({", ".join(_COLUMNS)}, place)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import signal
 from collections.abc import Iterator
 
@@ -16,6 +15,7 @@ from models.store.database import Database
 from starter.api.app import make_app
 from starter.api.services import connect_when_needed
 from starter.logs import configure_logs
+from starter.loop import settle
 from starter.metrics import meter_of, runtime_of
 
 GRACE_SECONDS = 15
@@ -47,7 +47,7 @@ async def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    gc.freeze()  # what is loaded by now stays: no collection needs to look at it again
+    settle()
     try:
         await _Server(config).serve()
     finally:

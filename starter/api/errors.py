@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -116,6 +117,8 @@ def _unexpected(scope: Scope, error: Exception) -> JSONResponse:
 
 def _is_full(error: Exception) -> bool:
     """Whether the database could not write for want of space."""
+    if isinstance(error, asyncpg.DiskFullError):
+        return True
     return isinstance(error, DBAPIError) and getattr(error.orig, "pgcode", None) == "53100"
 
 

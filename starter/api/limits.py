@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,19 +29,26 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limit = self._by_path.get(scope["path"], self._limit)
-        promised = Headers(scope=scope).get("content-length", "")
-        seen = 0
+        promised, seen = _promised(scope), 0
 
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > limit or (promised.isdecimal() and int(promised) > limit):
+            if seen > limit or promised > limit:
                 await _drain(message, receive)
                 raise HTTPException(413, f"The body is too large: at most {limit} bytes are taken.")
             return message
 
         await self._app(scope, counted, send)
+
+
+def _promised(scope: Scope) -> int:
+    """Return the length that the headers promise, 0 where they promise none."""
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else 0
+    return 0
 
 
 async def _drain(message: Message, receive: Receive) -> None:

@@ -1,20 +1,21 @@
 """What shops, providers, banks and mail services send: signed, and stored before it is answered.
 
-A layer of its own in front of the routes: what they work out for every call costs as much as
-reading an order does.
+A way in of its own beside the routes and the layers around them: what these work out for every call
+costs as much as reading an order does.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
+from temporalio.common import MetricMeter
 
-from connectors.bounce_webhook import SOURCES as REPORTS
-from connectors.bounce_webhook import read_report, verify_report
+from connectors.bounce_webhook import SOURCES as MAIL_REPORTS
+from connectors.bounce_webhook import verify_report
 from connectors.crm.port import Delivery
 from connectors.payments import read_payment
 from connectors.shops import SHOPS
@@ -22,45 +23,57 @@ from connectors.signatures import verify_standard
 from domain.errors import NotFoundError, RefusedError
 from models.store.intake import Arrival
 from starter.api.connections import Connection
-from starter.api.errors import http_refusal, refusal
+from starter.api.errors import Guard, http_refusal, refusal
 from starter.api.inputs import json_object
+from starter.api.limits import BodyLimit
 from starter.api.services import Json, Services, now
-from starter.bounce_reports import take_report
 from starter.channel_secrets import PAYMENTS
 from starter.deals import take_delivery
 from starter.intake import CHANNEL_NAME, Taken, read_webhook
-from starter.metrics import KIND
+from starter.mail_reports import take_report
+from starter.metrics import KIND, CountWebhooks
 from starter.receipts import take_notice
 
 PREFIX = "/webhooks/"
 CRM = "crm"
 
 
-class WebhookDoor:
-    """Answers ``POST /webhooks/<channel>``; everything else passes."""
+def webhook_door(services: Services, meter: MetricMeter) -> ASGIApp:
+    """Return what answers ``POST /webhooks/<channel>``, with the layers that it needs."""
+    limited = BodyLimit(_Webhooks(services), services.settings.max_body_bytes)
+    return Guard(CountWebhooks(limited, meter))
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+
+class _Webhooks:
+    """The innermost: takes in what is sent to a channel."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take in what is sent to a channel, or pass the call on."""
-        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
-            await self._app(scope, receive, send)
-            return
+        """Take it in and answer."""
         try:
-            answer = JSONResponse(await _take(scope, receive))
+            taken = await _take(self._services, scope, receive)
         except RefusedError as error:
-            answer = refusal(error)
+            await refusal(error)(scope, receive, send)
         except HTTPException as error:
-            answer = http_refusal(error)
-        await answer(scope, receive, send)
+            await http_refusal(error)(scope, receive, send)
+        else:
+            await _accepted(send, taken)
 
 
-async def _take(scope: Scope, receive: Receive) -> Json:
-    """Take in an order, a payment or a mail report. 200: it is stored, and will have its effect."""
+async def _accepted(send: Send, taken: Json) -> None:
+    body = json.dumps(taken).encode()
+    length = str(len(body)).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", length)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _take(services: Services, scope: Scope, receive: Receive) -> Json:
+    """Take in an order or a payment notice. 200 means: it is stored, and will have its effect."""
     if scope["method"] != "POST":
         raise HTTPException(405)
-    services: Services = scope["app"].state.services
     channel = scope["path"].removeprefix(PREFIX)
     if not CHANNEL_NAME.fullmatch(channel):
         raise NotFoundError(f"There is no channel {channel[:60]!r}.")
@@ -70,12 +83,12 @@ async def _take(scope: Scope, receive: Receive) -> Json:
     if connection.source == PAYMENTS:
         verify_standard(headers, body, connection.secret, now())
         return await _payment(services, channel, body)
-    if connection.source in REPORTS:
-        return await _report(services, channel, connection, body, headers)
     if connection.source == CRM:
         delivery = Delivery(scope["method"], _address(services, scope), headers, body, now())
         outcome = await take_delivery(services.database, channel, connection.secret, delivery)
         return {"case_id": "", "outcome": outcome}
+    if connection.source in MAIL_REPORTS:
+        return await _mail_report(services, channel, connection, body, headers)
     connector = SHOPS[connection.source]
     connector.verify(headers, body, connection.secret, now())
     document = json_object(body)
@@ -108,24 +121,6 @@ def _headers(scope: Scope) -> Mapping[str, str]:
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
 
 
-async def _report(
-    services: Services,
-    channel: str,
-    connection: Connection,
-    body: bytes,
-    headers: Mapping[str, str],
-) -> Json:
-    """Take in what a mail service says became of a mail."""
-    at, document = now(), json_object(body)
-    verify_report(connection.source, headers, body, document, connection.secret, at)
-    bounce = read_report(connection.source, document)
-    if bounce is None:
-        return {"outcome": "ignored"}
-    by = f"channel {channel}"
-    arrival = Arrival(channel, bounce.event_id, "mail_report", body, at, by)
-    return {"outcome": await take_report(services.database, bounce, arrival)}
-
-
 async def _payment(services: Services, channel: str, body: bytes) -> Json:
     notice = read_payment(json_object(body))
     arrival = Arrival(
@@ -142,3 +137,18 @@ async def _payment(services: Services, channel: str, body: bytes) -> Json:
         "outcome": taken.outcome,
         "payment_id": taken.payment_id,
     }
+
+
+async def _mail_report(
+    services: Services,
+    channel: str,
+    connection: Connection,
+    body: bytes,
+    headers: Mapping[str, str],
+) -> Json:
+    document = json_object(body)
+    verify_report(connection.source, headers, body, document, connection.secret, now())
+    outcome = await take_report(
+        services.database, connection.source, document, channel=channel, at=now()
+    )
+    return {"case_id": "", "outcome": outcome}

@@ -61,7 +61,7 @@ def add(
     """Record a promise; it replaces the customer's open one. Rules wait until the day is over."""
     body = {"date": date, "amount": amount, "currency": currency}
     done = client_of(context).post("customers", customer, "promises", body=_given(body))
-    what = f"{amount} {currency or ''}".strip() if amount else "all that is due"
+    what = f"{done['amount']} {done['currency']}" if amount else "all that is due"
     sentence = f"Customer {customer} has promised to pay {what} by {date}."
     say(done, sentence, as_json=as_json)
 
@@ -94,7 +94,7 @@ def create(
     customer: _Customer,
     count: Annotated[int, typer.Option(help="how many, 2 to 60")],
     first: Annotated[str, typer.Option(help="the day of the first one")],
-    every: Annotated[str, typer.Option(help="week or month")],
+    every: Annotated[str, typer.Option(help="week or month")] = "month",
     total: Annotated[
         str | None, typer.Option(help="such as 1190.00 (else all that is owed)")
     ] = None,

@@ -39,7 +39,8 @@ def set_channel(
     context: typer.Context,
     name: _Name,
     source: Annotated[
-        str, typer.Option(help="shopify, woocommerce, shopware, crm, zahltag or payments")
+        str,
+        typer.Option(help="a shop, crm, zahltag, payments, mail, mailgun or postmark"),
     ],
     secret_file: Annotated[
         Path | None, typer.Option(help="file with the webhook secret; - reads it from stdin")

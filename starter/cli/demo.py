@@ -54,21 +54,24 @@ def demo(
 
 def _tell(data: DataDir) -> bool:
     """Run the stories and show how they ended; return whether all ended as they should."""
-    from starter.cli import demo_report, demo_run  # noqa: PLC0415 - slow to import
+    from starter.cli import demo_dunning, demo_report, demo_run  # noqa: PLC0415 - slow to import
     from starter.cli.client import make_client  # noqa: PLC0415 - this command alone needs it
 
     status = asyncio.run(_up(data))
     client = make_client(data)
     endings = demo_run.run(client, _say)
     demo_report.show(client, endings)
+    not_dunned = demo_dunning.run(client, _say)
     typer.echo(f"\nWeb UI of Temporal: {status.web_ui}")
     typer.echo(f"API:                {status.api}")
     wrong = [ending for ending in endings if ending.wrong]
     for ending in wrong:
         typer.echo(f"{ending.name} did not end as it should: {ending.wrong}.", err=True)
-    if not wrong:
+    for said in not_dunned:
+        typer.echo(f"Dunning did not end as it should: {said}.", err=True)
+    if not wrong and not not_dunned:
         typer.echo("Everything ended as it should.")
-    return not wrong
+    return not wrong and not not_dunned
 
 
 async def _up(data: DataDir) -> StackStatus:

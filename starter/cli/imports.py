@@ -16,7 +16,7 @@ LONGEST_MAIL = 256 * 1024
 _OUTCOMES = {
     "noted": "new: their cases look for another way",
     "known": "known before",
-    "ignored": "about mails that are not ours, or that arrived",
+    "unknown": "about mails that are not ours",
     "no_report": "no reports of a mail server",
 }
 

@@ -77,6 +77,7 @@ def check(
         return
     problems = check_templates(chosen)
     if problems:
-        raise RefusedError("\n".join(["These texts cannot be used:", *map(str, problems)]))
+        found = "\n  ".join(map(str, problems))
+        raise RefusedError(f"Notices of these texts would wait for them to be mended.\n  {found}")
     count = sum(own for *_, own in own_templates(chosen))
     typer.echo(f"{count} texts of yours are in order.")

@@ -169,6 +169,8 @@ select count(*), (array_agg(outcome order by handing_over_at desc nulls last)
                   filter (where outcome <> ''))[1] as said
 from outgoing_mail
 where state in ('intended', 'handing_over') and intended_at < now() - $1::interval
+  and id not in (select mail_id from dunning_notice where mail_id is not null
+                 and status <> 'approved')  -- a notice in doubt has a task of its own
 """
 
 

@@ -27,7 +27,7 @@ Books = Counter[str]
 
 # "Task 3", "payment-2": which number it is depends on how many attempts there were.
 _NUMBERED = re.compile(
-    r"\b((?:approval|change|exception|extension|invoice|notice|payment|step_failed|task)"
+    r"\b((?:approval|change|exception|extension|invoice|notice|payment|run|run_failed|step_failed|task)"
     r"(?:_id)?(?:[ :-]|\": ?))\d+|\b(K)\d{5}\b",
     re.IGNORECASE,
 )

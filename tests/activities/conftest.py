@@ -46,10 +46,7 @@ async def driver(
         letters.mkdir()
         own = settings.model_copy(update={"smtp_port": port, "letter_spool_dir": letters})
         mailer = SmtpMailer(own)
-        yield Driver(
-            Services(database, mailer, own, LetterSpool(letters)),
-            crm=crm,
-            mailbox=settings.mailbox_dir,
-        )
+        services = Services(database, mailer, own, LetterSpool(letters), together=False)
+        yield Driver(services, crm=crm, mailbox=settings.mailbox_dir)
         await mailer.aclose()
     await check(database, mailbox=settings.mailbox_dir)

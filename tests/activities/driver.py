@@ -1,4 +1,7 @@
-"""Runs a case's steps directly, without Temporal: what an activity does, seen by itself."""
+"""Runs a case's steps directly, without Temporal: what an activity does, seen by itself.
+
+Its services bring nothing along, unless a test wants it.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
@@ -20,14 +24,21 @@ from connectors.mail import SmtpMailer
 from connectors.shops import SHOPS
 from connectors.shops.port import OrderEvent, parse_document
 from domain.order_case import Step
-from models.messages import DecisionRequest, DunningProgress, Progress, StepRequest
+from models.messages import Message, Progress, StepRequest
 from models.store import cases, company, intake, payments
 from models.store.payments import Receipt
 from tests.crm_server import Crm, connect
-from worker import activities_of, dunning_activities_of, interceptors_of
+from worker import (
+    activities_of,
+    dunning_activities_of,
+    interceptors_of,
+    run_activities_of,
+)
 from workflows.policies import POLICIES, SILENCE
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "orders"
+# One reads, the other keeps Schedules (tests/workflows/test_schedules.py).
+_WITHOUT_EFFECT = {"due_rules", "call_rule"}
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
 
@@ -106,16 +117,7 @@ class Driver:
 
     def request(self, case_id: str, progress: Progress) -> StepRequest:
         """Return the request that the workflow would make for the plan."""
-        plan = progress.plan
-        variant = f"{plan.step}.{plan.mail or plan.task}" if plan.mail or plan.task else plan.step
-        return StepRequest(
-            key=f"{case_id}:{variant}:{plan.cause}",
-            case_id=case_id,
-            cause=plan.cause,
-            at=self.at,
-            mail=plan.mail,
-            task=plan.task,
-        )
+        return StepRequest.of(case_id, progress.plan, self.at)
 
     def activity(self, step: Step) -> Callable[[StepRequest], Awaitable[Progress]]:
         """Return the activity of a step."""
@@ -144,28 +146,43 @@ class _Effect(ActivityInboundInterceptor):
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What the workflow would ask for next: which activity, and with which request."""
+    """What the workflow would ask for next: which activity, and with which request.
+
+    ``together``: it brings about what follows, too.
+    """
 
     activity: str
-    request: StepRequest | DecisionRequest
+    request: Message
+    together: bool = False
 
 
 def every_activity(services: Services) -> dict[str, Callable[..., Awaitable[Any]]]:
-    """Return every activity of an order's case and of a dunning case by its name."""
-    known = [*activities_of(services), *dunning_activities_of(services)]
-    return {activity.__name__: activity for activity in known}
+    """Return every activity that has an effect in our database, by its name."""
+    known = [
+        *activities_of(services),
+        *dunning_activities_of(services),
+        *run_activities_of(services),
+    ]
+    named = {activity.__name__: activity for activity in known}
+    return {name: activity for name, activity in named.items() if name not in _WITHOUT_EFFECT}
 
 
-async def run_surrounded(
-    services: Services, points: Points, occasion: Occasion
-) -> Progress | DunningProgress:
+class _Ears:
+    """Temporal's client, as far as a hand-over needs one: it hears whose case is told."""
+
+    async def start_workflow(self, *_: object, **__: object) -> None:
+        """Hear it."""
+
+
+async def run_surrounded(services: Services, points: Points, occasion: Occasion) -> Any:
     """Run an activity with everything that a worker puts around it."""
+    services = replace(services, together=occasion.together)
     chain: ActivityInboundInterceptor = _Effect()
     for interceptor in reversed(interceptors_of(services, points)):
         chain = interceptor.intercept_activity(chain)
     name = occasion.activity
     local = POLICIES[name].local
-    environment = ActivityEnvironment()
+    environment = ActivityEnvironment(client=cast("Client", _Ears()))
     environment.info = replace(
         environment.info,
         activity_type=name,
@@ -173,7 +190,6 @@ async def run_surrounded(
         heartbeat_timeout=None if local else SILENCE,
     )
     known = every_activity(services)
-    progress: Progress | DunningProgress = await environment.run(
+    return await environment.run(
         chain.execute_activity, ExecuteActivityInput(known[name], [occasion.request], None, {})
     )
-    return progress

@@ -21,6 +21,8 @@ ROUTES = [
     ("GET", "/api/customers"),
     ("GET", "/api/tasks"),
     ("POST", "/api/tasks/1/done"),
+    ("POST", "/api/customers/x/promises"),
+    ("POST", "/api/imports/account-managers"),
     ("GET", "/api/exceptions"),
     ("GET", "/api/approvals"),
     ("POST", "/api/approvals/1/approve"),
@@ -61,6 +63,20 @@ LEAST = [
     ("POST", "/api/orders?source=zahltag", "finance"),
     ("POST", "/api/cases/x/retry", "finance"),
     ("POST", "/api/approvals/1/approve", "finance"),
+    ("GET", "/api/promises", "viewer"),
+    ("POST", "/api/customers/x/promises", "finance"),
+    ("POST", "/api/customers/x/promises/remove", "finance"),
+    ("POST", "/api/customers/x/instalments", "finance"),
+    ("POST", "/api/customers/x/instalments/cancel", "finance"),
+    ("POST", "/api/customers/x/block", "finance"),
+    ("POST", "/api/customers/x/block/lift", "finance"),
+    ("POST", "/api/customers/x/insolvent", "finance"),
+    ("POST", "/api/customers/x/solvent", "finance"),
+    ("POST", "/api/customers/x/calls", "finance"),
+    ("POST", "/api/invoices/x/dispute", "finance"),
+    ("POST", "/api/invoices/x/dispute/close", "finance"),
+    ("POST", "/api/imports/account-managers", "finance"),
+    ("POST", "/api/account-managers", "finance"),
     ("PUT", "/api/company", "admin"),
     ("GET", "/api/channels/zahltag/secret", "admin"),
     ("DELETE", "/api/channels/shopify", "admin"),
@@ -122,7 +138,7 @@ async def test_every_refusal_is_one_sentence(api: Api) -> None:
 async def test_an_unexpected_error_shows_nothing_of_the_inside(api: Api) -> None:
     """500 with a sentence; no SQL, no traceback."""
     async with api.database.transaction() as session:
-        await session.execute(text("drop table approval"))
+        await session.execute(text("drop table approval cascade"))
     answer = await api.call("GET", "/api/approvals")
     assert answer.status_code == 500
     assert "select" not in one_sentence(answer).lower()

@@ -26,6 +26,7 @@ from starter.stack.environment import PORTS_FILE
 from starter.stack.throwaway import running_stack
 from starter.temporal import connect
 from tests.chaos import report, stories, table
+from tests.chaos.dunning import DEBTORS, Debts
 from tests.chaos.monkey import Monkey
 from tests.chaos.plan import acts
 from tests.chaos.proof import proof, unfinished
@@ -74,7 +75,7 @@ class Run:
         return found
 
     async def _play(self, settings: Settings) -> list[str]:
-        shop = ChaosShop(settings)
+        shop, debts = ChaosShop(settings), Debts(settings)
         monkey = Monkey(self.data, self._proxies, self.log, lambda: progress(shop))
         told = stories.write(int(ORDERS_PER_MINUTE * self.seconds / 60), self._chance)
         shop.orders = [order for order, _ in told]
@@ -84,28 +85,39 @@ class Run:
             async with looked_after(shop):
                 try:
                     async with asyncio.timeout(self.seconds + QUIET):
-                        await self._live(shop, monkey, told)
+                        await self._live(shop, debts, monkey, told)
                         await self._quiet(settings, database, shop)
                 except TimeoutError:
                     for line in await unfinished(database):
                         say(line)
                     say(f"not everything has ended within {QUIET:.0f} s: {progress(shop)}")
             await shop.look()
-            return await self._judge(settings, database, shop, monkey)
+            found = await self._judge(settings, database, shop, monkey)
+            return found + await debts.proof(database, settings, self.data)
         finally:
             await shop.close()
+            await debts.office.close()
             await database.close()
 
     async def _live(
-        self, shop: ChaosShop, monkey: Monkey, told: list[tuple[Order, stories.Story]]
+        self,
+        shop: ChaosShop,
+        debts: Debts,
+        monkey: Monkey,
+        told: list[tuple[Order, stories.Story]],
     ) -> None:
-        say(f"{len(told)} orders come in; {self.seconds / 60:g} minutes of kills and faults begin")
+        say(
+            f"{len(told)} orders come in, {DEBTORS} debtors are dunned;"
+            f" {self.seconds / 60:g} minutes of kills and faults begin"
+        )
         began = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for order, story in told:
                 chance = random.Random(f"{self.seed}-{order.number}")  # noqa: S311 - repeatable
                 after = chance.uniform(0, self.seconds * 0.9)
                 group.create_task(self._buy(shop, order, story, chance, after))
+            chance = random.Random(f"{self.seed}-debts")  # noqa: S311 - repeatable
+            group.create_task(debts.live(self.seconds, chance))
             group.create_task(self._tell(monkey, shop))
             await monkey.carry_out(acts(self.seed, self.seconds), self.seconds)
             self._rested = time.monotonic()
@@ -148,9 +160,8 @@ class Run:
         told = await tally(client)
         done = await report.effects(database)
         assert settings.mailbox_dir
-        logs = self.data.log("worker").parent
         lines = monkey.lost + [f"not over: {line}" for line in await unfinished(database)]
-        lines += await proof(database, client, shop, told, settings.mailbox_dir, logs)
+        lines += await proof(database, client, shop, told, settings.mailbox_dir, self.data)
         for line in report.report(shop, monkey, told, done):
             say(line)
         counts = f"kills={monkey.kills.total()} attempts={told.attempts} effects={done.total()}"

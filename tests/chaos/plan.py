@@ -33,6 +33,10 @@ ACTIVITIES = (
     "send_email",
     "reconcile_payment",
     "close_case",
+    "select_customers",
+    "hand_over",
+    "answer_claim",
+    "send_notice",
 )
 
 

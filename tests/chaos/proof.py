@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from temporalio.client import Client
 from connectors.mailbox import list_mails
 from models.store import audit
 from models.store.database import Database
+from starter.stack.datadir import DataDir
 from tests.chaos.shop import ChaosShop, Order
 from tests.chaos.tally import Tally
 from tests.invariants import broken
@@ -37,6 +39,9 @@ UNFINISHED = {
         where p.reconciled_at is null and (f.invoice_no is not null or f.closed_at is not null)""",
     "mails are on their way": """
         select count(*) from outgoing_mail where state in ('intended', 'handing_over')""",
+    "notices are on their way": """
+        select count(*) from dunning_notice where status in ('proposed', 'approved')""",
+    "rules are running": "select count(*) from dunning_run where finished_at is null",
 }
 
 
@@ -48,10 +53,11 @@ async def unfinished(database: Database) -> list[str]:
 
 
 async def proof(
-    database: Database, client: Client, shop: ChaosShop, told: Tally, mailbox: Path, logs: Path
+    database: Database, client: Client, shop: ChaosShop, told: Tally, mailbox: Path, data: DataDir
 ) -> list[str]:
     """Return a line for everything that does not hold."""
-    lines = await broken(database, mailbox=mailbox, client=client)
+    today, logs = date.today(), data.log("worker").parent  # noqa: DTZ011 - the stack's own
+    lines = await broken(database, mailbox=mailbox, client=client, spool=data.letters, today=today)
     lines += _ended(shop)
     lines += _mails(shop, mailbox)
     async with database.transaction() as session:

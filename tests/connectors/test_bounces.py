@@ -15,8 +15,9 @@ from standardwebhooks import Webhook
 
 from connectors.bounce_mail import read_bounce
 from connectors.bounce_webhook import MAILGUN, OWN, POSTMARK, read_report, verify_report
-from connectors.bounces import DIAGNOSTIC_LENGTH, Bounce, BounceAction
+from connectors.bounces import DIAGNOSTIC_LENGTH
 from connectors.signatures import SignatureError
+from domain.bounce import Bounce, BounceAction
 from domain.errors import RefusedError
 
 OURS = "<0f3a9c@muster-handel.example>"

@@ -82,7 +82,7 @@ async def sending(
         own = settings.model_copy(update={"smtp_port": port})
         mailer = SmtpMailer(own)
         interrupted = Interrupted(mailer, [])
-        driver = Driver(Services(database, interrupted, own))
+        driver = Driver(Services(database, interrupted, own, together=False))
         case_id = await driver.submit("zahltag-ok")
         request = driver.request(case_id, await driver.until(case_id, Step.SEND_EMAIL))
         yield Sending(driver, interrupted, request)
@@ -163,7 +163,8 @@ async def test_a_plain_mail_server_gets_an_invoice_again_with_the_same_id(
             return Acceptance.UNKNOWN
 
     plain = Plain()
-    services = Services(database, plain, settings.model_copy(update={"mailbox_dir": None}))
+    own = settings.model_copy(update={"mailbox_dir": None})
+    services = Services(database, plain, own, together=False)
     driver = Driver(services)
     case_id = await driver.submit("zahltag-ok")
     progress = await driver.until(case_id, Step.SEND_EMAIL)

@@ -16,7 +16,7 @@ from domain.dunning.instalments import Every
 from domain.errors import RefusedError
 from models.store import customers
 from models.store.database import Database
-from models.store.dunning import agreements, holding, plans, promises
+from models.store.dunning import agreements, blocks, disputes, holding, plans, promises
 from models.store.dunning.holding import Held
 from models.store.dunning.plans import PlanRequest
 from models.store.dunning.promises import Promise
@@ -120,6 +120,24 @@ async def test_a_plan_over_a_part_of_the_debt(owing: Debtor) -> None:
         await promise(owing, DUE)
     await owing.pays("ALT-1", "90.00", "B-1")
     assert await statuses(owing) == ["kept"] * 3
+
+
+async def test_what_is_disputed_is_not_promised(owing: Debtor) -> None:
+    """Unless a sum is named: "all that is due" is all that the customer does not deny."""
+    async with owing.database.transaction() as session:
+        subject = await blocks.of_invoice(session, "ALT-1")
+        await disputes.open_dispute(
+            session, subject, reason="broken", today=TODAY, at=AT, by="anna"
+        )
+    with pytest.raises(RefusedError, match="does not dispute"):
+        await promise(owing, DUE)
+    await promise(owing, date(2026, 5, 1))
+    assert await plan(owing)
+    assert await owing.rows("select total from payment_agreement order by id") == [
+        *((None,), (Decimal(50),)),
+    ]
+    await owing.pays("ALT-2", "50.00", "B-1")
+    assert await statuses(owing) == ["withdrawn"] + ["kept"] * 3
 
 
 async def test_a_newer_agreement_replaces_a_promise(owing: Debtor) -> None:

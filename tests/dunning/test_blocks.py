@@ -104,7 +104,13 @@ async def test_an_invoice_alone_is_blocked_or_disputed(owing: Debtor) -> None:
     assert await owing.value("oldest_overdue_days") is None
     found = await held(owing)
     assert found
-    assert "everything overdue is disputed or blocked" in found.why
+    assert (found.until, found.why) == (None, "everything overdue is disputed or blocked")
+    await lift(owing, "ALT-1")
+    await block(owing, invoice="ALT-1", days=4)
+    found = await held(owing)
+    assert found
+    assert found.until == TODAY + 4 * DAY
+    assert await held(owing, 5) is None
     assert await close(owing, "ALT-2")
     assert await held(owing) is None
 

@@ -59,7 +59,9 @@ RULES = st.builds(
 @asynccontextmanager
 async def undone(town: Town) -> AsyncIterator[AsyncSession]:
     """A transaction that leaves nothing behind."""
-    async with AsyncSession(town.database.engine, expire_on_commit=False) as session:
+    # The product's transactions are the driver's; this one is the session's, to be rolled back.
+    engine = town.database.engine.execution_options(isolation_level="READ COMMITTED")
+    async with AsyncSession(engine, expire_on_commit=False) as session:
         yield session
         await session.rollback()
 

@@ -87,7 +87,7 @@ async def servers(
                 update={"smtp_port": port, "database_url": SecretStr(broken.geturl())}
             )
             mailer, through = SmtpMailer(own, timeout=PATIENCE), Database.connect(own)
-            driver = Driver(Services(through, mailer, own))
+            driver = Driver(Services(through, mailer, own, together=False))
             made = Servers(driver, to_mailbox, to_database, own, database)
             yield made
             to_mailbox.heal()

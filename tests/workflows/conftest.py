@@ -80,7 +80,9 @@ async def house(
         asks_nobody=asks_nobody,
     ) as opened:
         yield opened
-    await check(database, mailbox=settings.mailbox_dir)
+    assert settings.mailbox_dir
+    letters = settings.mailbox_dir.with_name("letters")
+    await check(database, mailbox=settings.mailbox_dir, spool=letters)
 
 
 @pytest_asyncio.fixture

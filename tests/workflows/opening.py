@@ -44,6 +44,7 @@ async def open_house(
     meter: MetricMeter = MetricMeter.noop,
     points: Points | None = None,
     sandbox: bool = True,
+    together: bool = True,
     asks_nobody: bool = False,
 ) -> AsyncIterator[House]:
     """Run everything until the block ends; another house with its queue and channel goes on.
@@ -79,7 +80,11 @@ async def open_house(
         seen = own.model_copy(update={"mailbox_dir": None}) if asks_nobody else own
         mailer = SmtpMailer(seen)
         services = Services(
-            database, CountingMailer(mailer, meter), seen, LetterSpool(own.letter_spool_dir)
+            database,
+            CountingMailer(mailer, meter),
+            seen,
+            LetterSpool(own.letter_spool_dir),
+            together=together,
         )
         logging.getLogger("temporalio").setLevel(logging.ERROR)
         async with make_worker(

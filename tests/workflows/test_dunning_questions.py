@@ -14,10 +14,11 @@ from domain.dunning.case import Status
 from models.store import payments
 from models.store.dunning.calls import Call, Noted
 from models.store.payments import Receipt
+from models.tables import Task
 from starter import task_outcomes
 from tests.faults.proxy import Verdict, content, first
 from tests.workflows.arrears import TODAY, Arrears
-from tests.workflows.house import House, now
+from tests.workflows.house import House, eventually, now
 
 
 @pytest.fixture
@@ -34,7 +35,11 @@ def arrears(house: House) -> Arrears:
 
 async def answers(arrears: Arrears, case_id: str, kind: str, outcome: str) -> None:
     """Mark the case's only task as done, as the API does."""
-    (task,) = await arrears.house.tasks(case_id)
+
+    async def asked() -> Task | None:
+        return next(iter(await arrears.house.tasks(case_id)), None)
+
+    task = await eventually(asked)
     assert task.kind == kind
     async with arrears.house.database.transaction() as session:
         who = Noted(arrears.house.company, TODAY, now(), "anna")

@@ -21,6 +21,7 @@ from temporalio.worker import (
     Interceptor,
     Replayer,
     StartActivityInput,
+    StartChildWorkflowInput,
     StartLocalActivityInput,
     UnsandboxedWorkflowRunner,
     WorkflowInboundInterceptor,
@@ -44,7 +45,7 @@ RECORDED = sorted(path.name.removesuffix(".json") for path in HISTORIES.glob("*.
 
 
 class Listening(Interceptor):
-    """Writes down what a replayed workflow asks of its activities."""
+    """Writes down what a replayed workflow asks of its activities and children."""
 
     def __init__(self) -> None:
         self.inputs: list[dict[str, Any]] = []
@@ -64,6 +65,10 @@ class Listening(Interceptor):
             def start_local_activity(self, input: StartLocalActivityInput) -> Any:  # noqa: A002
                 heard.append({input.activity: input.args[0].model_dump(mode="json")})
                 return super().start_local_activity(input)
+
+            async def start_child_workflow(self, input: StartChildWorkflowInput) -> Any:  # noqa: A002
+                heard.append({input.id: input.args[0].model_dump(mode="json")})
+                return await super().start_child_workflow(input)
 
         class Inbound(WorkflowInboundInterceptor):
             def init(self, outbound: WorkflowOutboundInterceptor) -> None:

@@ -59,11 +59,13 @@ async def theatre(
 ) -> AsyncIterator[Theatre]:
     """Where the stories are played, as in production: with a cache, and without a sandbox.
 
+    But every step goes through Temporal, as it does where it does not succeed at once: so there is
+    an await before and after each to strike at.
     A CRM has the deals that the stories may be about.
     """
     stage = Stage()
     async with open_house(
-        temporal.client, database, settings, company, points=stage, sandbox=False
+        temporal.client, database, settings, company, points=stage, sandbox=False, together=False
     ) as house:
         await connect(database, house.settings, house.channel, crm)
         for number in range(1000):

@@ -20,6 +20,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError
 
+from activities import schedules
 from activities.schedule_specs import schedule_of
 from domain.dunning.timetable import next_runs
 from models.store import tasks
@@ -177,6 +178,20 @@ async def test_what_belongs_to_no_rule_is_deleted(works: Clockwork) -> None:
         with pytest.raises(RPCError, match="not found"):
             await works.client.get_schedule_handle(name).describe()
     await works.client.get_schedule_handle("somebody-elses").delete()
+
+
+async def test_the_doctor_names_what_differs(works: Clockwork) -> None:
+    """Missing, changed, paused on one side only; and nothing where all is well."""
+    for name in ("missing", "moved", "paused", "fine"):
+        await works.add(O2, name=name)
+    found = await schedules.inspect(works.client, works.database, works.queue, works.at)
+    assert found == [f"{name}: it is missing" for name in ("missing", "moved", "paused", "fine")]
+    await works.keep()
+    await works.schedule((await works.rule("missing")).id).delete()
+    await works.edit(O2, name="moved", hour=5)
+    await works.pause("paused")
+    found = await schedules.inspect(works.client, works.database, works.queue, works.at)
+    assert found == ["missing: it is missing", "moved: times", "paused: pause"]
 
 
 async def test_many_reconcilers_at_once_do_no_harm(works: Clockwork) -> None:

@@ -48,6 +48,11 @@ select d.kind, d.number, d.due_date, d.customer_no from dates d join kept using 
 order by d.number
 """)
 
+_DISPUTED = Statement("""
+select invoice_id from dunning_block
+where invoice_id = any(:ids) and kind = 'dispute' and lifted_at is null
+""")
+
 _DATES = text("""
 select p.id, p.kind, p.due_date, p.amount, p.currency, p.status, p.agreed_at, p.agreed_by,
        p.settled_at, p.agreement_id, p.number, c.customer_no, c.name
@@ -111,6 +116,13 @@ async def owed(session: AsyncSession, customer_id: int) -> list[OpenItem]:
         .order_by(col(OpenItem.due_date), col(OpenItem.invoice_id))
     )
     return list(await session.exec(query))
+
+
+async def undisputed(session: AsyncSession, items: Sequence[OpenItem]) -> list[OpenItem]:
+    """Return those that the customer does not dispute: nobody promises what he denies to owe."""
+    ids = [item.invoice_id for item in items]
+    disputed = {row["invoice_id"] for row in await _DISPUTED.rows(session, ids=ids)}
+    return [item for item in items if item.invoice_id not in disputed]
 
 
 async def make(

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from domain.bounce import Bounce, BounceAction
 from domain.dunning.actions import Action
 from domain.dunning.rule_file import read_rule
 from models.dunning_tables import DunningNotice, DunningRuleVersion, MailBounce
@@ -16,15 +17,17 @@ from models.store.dunning.telling import tell
 from models.store.sql import Statement
 
 _SAID = {
-    "failed": "was not delivered",
-    "delayed": "is delayed; the mail server tries again",
-    "complained": "was reported as spam by its recipient",
+    BounceAction.FAILED: "the mail came back",
+    BounceAction.COMPLAINED: "the recipient reported the mail as spam",
+    BounceAction.DELAYED: "the mail is delayed on its way",
+    BounceAction.DELIVERED: "the mail was delivered",
 }
+
 _NOTE = Statement("""
 insert into mail_bounce (event_id, mail_id, action, status, told_at)
 select :event_id, m.id, :action, :status, :at from outgoing_mail m
 where m.message_id = :message_id
-on conflict (event_id) do nothing returning mail_id
+on conflict (event_id) do nothing returning id
 """)
 _MAIL = Statement("""
 select m.case_id, m.kind, n.customer_id from outgoing_mail m
@@ -32,33 +35,40 @@ left join dunning_notice n on n.mail_id = m.id where m.message_id = :message_id
 """)
 
 
-async def note(
-    session: AsyncSession,
-    *,
-    event_id: str,
-    message_id: str,
-    action: str,
-    status: str,
-    at: datetime,
-) -> bool:
-    """Note what became of a mail; False if that is known or the mail is none of ours.
+async def note(session: AsyncSession, bounce: Bounce, at: datetime) -> bool:
+    """Note what became of a mail; False if no mail of ours has this Message-ID.
 
-    ``action`` is ``failed``, ``delayed`` or ``complained``; ``status`` an enhanced code, or empty.
+    A report counts once. The dunning case answers for a notice that did not arrive. The server's
+    words may name people: they stand in the detail of the history, not in its text.
     """
-    mail = await _MAIL.row(session, message_id=message_id)
+    mail = await _MAIL.row(session, message_id=bounce.message_id)
     if mail is None:
         return False
     if mail["customer_id"] is not None:
         await customers.hold(session, mail["customer_id"])
-    new = await _NOTE.value(
-        session, event_id=event_id, message_id=message_id, action=action, status=status, at=at
+    if bounce.action is not BounceAction.DELIVERED:
+        new = await _NOTE.value(
+            session,
+            event_id=bounce.event_id,
+            message_id=bounce.message_id,
+            action=bounce.action,
+            status=bounce.status,
+            at=at,
+        )
+        if new is None:
+            return True
+        if mail["customer_id"] is not None:
+            await tell(session, mail["customer_id"], at, f"bounce-{new}")
+    history.note(
+        session,
+        mail["case_id"],
+        at,
+        f"mail_{bounce.action}",
+        f"{_SAID[bounce.action]}{f' ({bounce.status})' if bounce.status else ''}",
+        mail=mail["kind"],
+        status=bounce.status,
+        diagnostic=bounce.diagnostic,
     )
-    if new is None:
-        return False
-    said = f"Mail {mail['kind']} {_SAID[action]} {status}".rstrip()
-    history.note(session, mail["case_id"], at, "mail_bounced", said)
-    if mail["customer_id"] is not None:
-        await tell(session, mail["customer_id"], at, f"bounce-{event_id}")
     return True
 
 

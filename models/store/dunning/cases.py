@@ -32,7 +32,9 @@ select c.id as customer_id, c.customer_no, y.*, f.closed_at is not null as close
        (select max(n.id) from dunning_notice n
         where n.customer_id = c.id and n.status = 'unknown') as unknown,
        exists (select from dunning_claim x where x.customer_id = c.id and x.day = :today
-               and x.lane = 'step' and x.id is distinct from notice.claim_id) as day_taken
+               and x.lane = 'step' and x.id is distinct from notice.claim_id
+               and x.matched ->> 'notice' is distinct from cast(notice.notice_id as text))
+         as day_taken
 from customer c
 cross join (
   select profile ->> 'currency' as currency,
@@ -47,6 +49,11 @@ left join lateral (
          n.proposed_at, n.template = 'instalment_reminder' and not n.raises_level
            as on_agreed_date,
          coalesce(r.name, '') as rule,
+         n.status = 'approved' and case n.channel
+           when 'letter' then n.document_id is not null
+           else exists (select from outgoing_mail m where m.state = 'handing_over'
+                        and m.key = :case_id || '\:send_notice\:notice-' || n.id)
+           end as crossing,
          exists (select from effect e
                  where e.key = :case_id || '\:escalate_approval\:notice-' || n.id) as escalated
   from dunning_notice n left join dunning_rule r on r.id = n.rule_id
@@ -237,6 +244,7 @@ def _notice(row: Row, zone: ZoneInfo) -> PendingNotice:
         expires_on=row["expires_at"].astimezone(zone).date() if row["expires_at"] else None,
         escalates_on=asked_on + timedelta(days=row["escalation_days"]) if asks else None,
         escalated=row["escalated"],
+        crossing=row["crossing"],
     )
 
 

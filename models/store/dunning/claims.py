@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from decimal import Decimal
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from domain.dunning import wording
 from domain.dunning.rule import Rule
 from domain.dunning.rule_file import read_rule
 from models.codec import Json
@@ -33,11 +34,14 @@ class Claim:
     version_id: int
     version: int
 
-    @property
-    def why(self) -> str:
-        """Say what made the rule take the customer, its version included."""
-        values = ", ".join(f"{name} is {_said(value)}" for name, value in self.matched.items())
-        return f"{values} (rule {self.rule.name!r}, version {self.version})"
+    def why(self, level: int) -> str:
+        """Say what made the rule take the customer at that level, and which version of it."""
+        values = {
+            name: Decimal(value) if name == "debt" else value
+            for name, value in self.matched.items()
+        }
+        said = wording.because(self.rule, values, level)
+        return f"{said} (version {self.version} of the rule)".lstrip()
 
 
 async def get(session: AsyncSession, claim_id: int) -> Claim:
@@ -53,7 +57,3 @@ async def get(session: AsyncSession, claim_id: int) -> Claim:
         version_id=row["version_id"],
         version=row["version"],
     )
-
-
-def _said(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -7,10 +7,9 @@ from datetime import date, datetime, timedelta
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.errors import ConflictError, ForbiddenError, RefusedError
-from models.dunning_tables import DunningBlock
-from models.store import approvals, customers, history, tasks
+from models.store import approvals, history, tasks
 from models.store.decisions import Decision
-from models.store.dunning import cases, notices
+from models.store.dunning import blocks, cases, notices
 from models.store.dunning.telling import customer_no_of
 from models.tables import Approval
 
@@ -89,20 +88,27 @@ def _not_before(decision: Decision, today: date) -> date:
 
 
 async def _stop(session: AsyncSession, case_id: str, decision: Decision, at: datetime) -> bool:
-    """Block dunning for the customer until a person lifts it: how Temporal's "cancel" is taken."""
-    customer = await customers.get(session, customer_no_of(case_id))
-    await customers.hold(session, customer.id or 0)
-    zone = await cases.zone_of(session)
-    session.add(
-        DunningBlock(
-            customer_id=customer.id or 0,
-            kind="block",
-            since=at.astimezone(zone).date(),
-            reason=decision.reason or "stopped in Temporal",
-            set_at=at,
-            set_by=decision.by,
+    """Block dunning for the customer until a person lifts it: how Temporal's "cancel" is taken.
+
+    A block without an end stays as it is; one that would run out gives way to it.
+    """
+    subject = await blocks.of_customer(session, customer_no_of(case_id))
+    today = at.astimezone(await cases.zone_of(session)).date()
+    known = await blocks.current(session, subject, blocks.BLOCK, today)
+    if known is not None and known.until is not None:
+        known.lifted_at, known.lifted_by = at, decision.by
+    if known is None or known.until is not None:
+        reason = decision.reason or "stopped in Temporal"
+        await blocks.put(
+            session,
+            subject,
+            blocks.BLOCK,
+            since=today,
+            until=None,
+            reason=reason,
+            at=at,
+            by=decision.by,
         )
-    )
     said = "Dunning is blocked for this customer until `zahltag block lift`"
     history.note(session, case_id, at, "dunning_blocked", said, decision.by)
     return True

@@ -44,7 +44,7 @@ _JOINS = {
       where kind = 'dunning_call' and status = 'open' group by case_id
     ) t on t.case_id = 'dunning-' || c.customer_no""",
     "promises": """left join (
-      select customer_id, min(due_date) as first, max(due_date) as last from payment_promise
+      select customer_id, min(due_date) as first from payment_promise
       where status = 'open' group by customer_id
     ) p on p.customer_id = c.id""",
     "calls": """left join (
@@ -153,7 +153,7 @@ def _hold(action: Action) -> tuple[str, str]:
         (Hold.BLOCKED, _BLOCKED, traits.contacts),
         (Hold.PENDING, _PENDING, traits.takes_day),
         (Hold.REJECTED, _REJECTED, traits.sends),
-        (Hold.PROMISED, f"p.last >= {_TODAY}", promises),
+        (Hold.PROMISED, f"p.first >= {_TODAY}", promises),
         (Hold.NO_EMAIL, "c.email = ''", action is Action.EMAIL),
         (Hold.TAKEN, _TAKEN, True),
     )

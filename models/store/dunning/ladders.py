@@ -13,6 +13,9 @@ from models.store.sql import Statement
 _CURRENT = Statement("""
 select id from dunning_case where customer_id = :customer_id and ended_at is null
 """)
+_LEVEL = Statement("""
+select level from dunning_case where customer_id = :customer_id and ended_at is null
+""")
 _END = Statement("""
 update dunning_case set ended_at = greatest(:at, started_at)
 where customer_id = :customer_id and ended_at is null
@@ -34,6 +37,11 @@ async def current(session: AsyncSession, customer_id: int, at: datetime) -> int:
         await opening.open_cases(session, [customer_id], at)
         found = await _CURRENT.value(session, customer_id=customer_id)
     return found or 0
+
+
+async def level(session: AsyncSession, customer_id: int) -> int:
+    """Return the level of the customer's current ladder; 0 where there is none."""
+    return await _LEVEL.value(session, customer_id=customer_id) or 0
 
 
 async def end(

@@ -208,6 +208,20 @@ async def pending_of(session: AsyncSession, customer_id: int) -> DunningNotice |
     return (await session.exec(query)).one_or_none()
 
 
+async def unfinished_of(session: AsyncSession, customer_id: int) -> list[DunningNotice]:
+    """Return what has not come to its end, locked: under way, or nobody knows whether it is out."""
+    query = (
+        select(DunningNotice)
+        .where(
+            DunningNotice.customer_id == customer_id,
+            col(DunningNotice.status).in_(("proposed", "approved", "unknown")),
+        )
+        .order_by(col(DunningNotice.id))
+        .with_for_update()
+    )
+    return list(await session.exec(query))
+
+
 async def get(session: AsyncSession, notice_id: int) -> DunningNotice:
     """Return a notice, locked; NotFoundError if there is none."""
     query = select(DunningNotice).where(DunningNotice.id == notice_id).with_for_update()

@@ -21,7 +21,7 @@ from models.store.dunning.telling import case_id_of, tell
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """What is agreed: ``total`` None is all that is owed in the currency."""
+    """What is agreed: ``total`` None is all that is owed and not disputed."""
 
     count: int
     first: date
@@ -54,10 +54,15 @@ async def create(
         )
     if not FEWEST <= request.count <= MOST:
         raise RefusedError(f"A plan has {FEWEST} to {MOST} instalments.")
+    await promises.refuse_insolvent(session, customer_no)
     promises.check_day(request.first, today, "first instalment's date")
     items = await agreements.owed(session, customer_id)
     currency = promises.currency_of(items, request.currency, company.currency, customer_no)
     about = [item for item in items if item.currency == currency]
+    if request.total is None:
+        about = await agreements.undisputed(session, about)
+        if not about:
+            raise RefusedError(f"Customer {customer_no} disputes all that is owed: name a total.")
     owed = sum((item.open_amount for item in about), Decimal(0))
     total = round_amount(owed, currency) if request.total is None else request.total
     promises.check_amount(total, currency, about, customer_no)
@@ -120,9 +125,10 @@ async def show(session: AsyncSession, customer_no: str) -> Agreement:
 
 def every(text: str) -> Every:
     """Read how far instalments lie apart; RefusedError says what is allowed."""
-    if text not in [known.value for known in Every]:
+    spoken = {"weekly": Every.WEEK, "monthly": Every.MONTH, **{one.value: one for one in Every}}
+    if text not in spoken:
         raise RefusedError(f"Instalments are paid every {' or '.join(Every)}, not {text[:60]!r}.")
-    return Every(text)
+    return spoken[text]
 
 
 def _is_the_same(known: Agreement, request: PlanRequest) -> bool:

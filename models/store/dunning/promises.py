@@ -18,9 +18,14 @@ from models.store import customers, history
 from models.store.dunning import agreements
 from models.store.dunning.agreements import INSTALMENTS, PROMISE, Agreement
 from models.store.dunning.telling import case_id_of, tell
+from models.store.sql import Statement
 from models.tables import OpenItem
 
 FARTHEST = timedelta(days=366)
+_INSOLVENT = Statement("""
+select from dunning_block b join customer c on c.id = b.customer_id
+where c.customer_no = :customer_no and b.kind = 'insolvency' and b.lifted_at is null
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +59,13 @@ async def add(
         )
     if known and _is_the_same(known, promise):
         return False
+    await refuse_insolvent(session, customer_no)
     check_day(promise.day, today, "payment date")
     items = await agreements.owed(session, customer_id)
     currency = currency_of(items, promise.currency, company.currency, customer_no)
     about = [item for item in items if item.currency == currency]
     if promise.amount is None:
-        about = _due_by(about, promise.day, customer_no)
+        about = _due_by(await agreements.undisputed(session, about), promise.day, customer_no)
     else:
         check_amount(promise.amount, currency, about, customer_no)
     if known:
@@ -109,6 +115,15 @@ async def remove(
     return True
 
 
+async def show(session: AsyncSession, customer_no: str) -> Agreement:
+    """Return the customer's last promise; NotFoundError if there never was one."""
+    customer = await customers.get(session, customer_no)
+    found = await agreements.latest(session, customer.id or 0, PROMISE)
+    if found is None:
+        raise NotFoundError(f"Customer {customer_no} has promised nothing.")
+    return found
+
+
 async def _earlier(
     session: AsyncSession, customer_id: int, customer_no: str, promise_id: int
 ) -> bool:
@@ -142,6 +157,15 @@ def _is_the_same(known: Agreement, promise: Promise) -> bool:
         and known.row.total == promise.amount
         and promise.currency in {None, known.row.currency}
     )
+
+
+async def refuse_insolvent(session: AsyncSession, customer_no: str) -> None:
+    """Refuse to agree with an insolvent customer: it may no longer pay single creditors."""
+    if await _INSOLVENT.row(session, customer_no=customer_no) is not None:
+        raise ConflictError(
+            f"Customer {customer_no} is insolvent: file the claims with the administrator; if that"
+            f" is over or was a mistake, say `zahltag customer solvent {customer_no}` first."
+        )
 
 
 def check_day(day: date, today: date, what: str) -> None:
@@ -188,7 +212,7 @@ def _due_by(items: Sequence[OpenItem], day: date, customer_no: str) -> list[Open
     due = [item for item in items if item.due_date is not None and item.due_date <= day]
     if not due:
         raise RefusedError(
-            f"Nothing of what customer {customer_no} owes is due by {day}: name an amount, or a"
-            " later date."
+            f"Nothing that customer {customer_no} owes and does not dispute is due by {day}: name"
+            " an amount, or a later date."
         )
     return due

@@ -57,13 +57,13 @@ class Wish:
         return self.template == INSTALMENT_REMINDER and not self.raises_level
 
 
-def of_claim(claim: Claim) -> Wish:
+def of_claim(claim: Claim, level: int) -> Wish:
     """Return what a rule wants to send to a customer whom its run took."""
     rule = claim.rule
     reminds = rule.action is Action.INSTALMENT_REMINDER
     channels = {Action.EMAIL: "email", Action.LETTER: "letter"}
     return Wish(
-        why=claim.why,
+        why=claim.why(level),
         channel=channels.get(rule.action, "email_or_letter"),
         raises_level=TRAITS[rule.action].raises_level,
         template=rule.template or (INSTALMENT_REMINDER if reminds else None),

@@ -30,7 +30,8 @@ where id = :ladder and ended_at is null
 """)
 _TAKE_DAY = Statement("""
 insert into dunning_claim (customer_id, day, lane, matched)
-values (:customer_id, :day, 'step', '{}') on conflict (customer_id, day, lane) do nothing
+values (:customer_id, :day, 'step', jsonb_build_object('notice', cast(:notice as bigint)))
+on conflict (customer_id, day, lane) do nothing
 """)
 _HANDED_OVER = Statement("select key, handing_over_at from outgoing_mail where id = :id")
 
@@ -54,7 +55,7 @@ async def intend(
     for item in by_invoice.values():  # overdue since the proposal, within its sum all the same
         session.add(notices.listed(notice, item, rendered=item.open_amount))
     await session.flush()
-    await _TAKE_DAY.run(session, customer_id=notice.customer_id, day=on)
+    await _TAKE_DAY.run(session, customer_id=notice.customer_id, day=on, notice=notice.id)
 
 
 async def sent(

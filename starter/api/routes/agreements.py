@@ -78,10 +78,13 @@ async def add_promise(customer_no: Name, body: PromiseBody, services: Uses, user
             at=at,
             by=user.name,
         )
+        made = await promises.show(session, customer_no)
     return {
+        "id": made.dates[0].id,
         "customer_no": customer_no,
         "date": body.date,
-        "amount": body.amount and str(body.amount),
+        "amount": money(made.row.total, made.row.currency),
+        "currency": made.row.currency,
         "known": not new,
     }
 

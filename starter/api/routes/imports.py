@@ -11,10 +11,10 @@ from fastapi import APIRouter, Query, Request
 
 from connectors.bounce_mail import read_bounce
 from models.store.intake import Arrival
+from starter import mail_reports
 from starter.account_manager_import import import_account_managers
 from starter.api.auth import Finance
 from starter.api.services import Json, Uses, now
-from starter.bounce_reports import take_report
 from starter.open_item_import import import_open_items
 
 OPEN_ITEMS = "/api/imports/open-items"
@@ -81,4 +81,4 @@ async def take_bounce(request: Request, services: Uses, user: Finance) -> Json:
     if bounce is None:
         return {"outcome": "no_report"}
     arrival = Arrival("import", bounce.event_id, "mail_report", mail, now(), user.name)
-    return {"outcome": await take_report(services.database, bounce, arrival)}
+    return {"outcome": await mail_reports.keep(services.database, bounce, arrival)}

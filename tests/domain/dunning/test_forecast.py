@@ -146,15 +146,21 @@ def test_holds_pass_and_are_named() -> None:
         (Dossier(account, blocks=(Period(D0, D0),)), Held(Hold.BLOCKED, D0)),
         (Dossier(account, rejections={1: later}), Held(Hold.REJECTED, later - timedelta(1))),
         (
-            Dossier(replace(account, agreed_dates=(D0, D0 - timedelta(9)))),
+            Dossier(replace(account, agreed_dates=(D0, D0 + timedelta(9)))),
             Held(Hold.PROMISED, D0),
         ),
     ):
         found = step(dossier, rules, at(D0))
         assert (found.day, found.held) == (later, held)
     assert step(Dossier(account, rejections={1: D0, 2: later}), rules, at(D0)).day == D0
+    missed = Dossier(replace(account, agreed_dates=(D0 + timedelta(9), D0 - timedelta(1))))
+    assert step(missed, rules, at(D0)).day == D0
     taken = Dossier(account, claims={D0: frozenset({"step"})})
     assert (step(taken, rules, at(D0)).day, step(taken, rules, at(D0)).held) == (later, None)
+    both = [*rules, *in_force({**O2, "filters": [condition("debt", ">", 0)]})]
+    both[1] = replace(both[1], id=2)
+    found = step(Dossier(account, rejections={1: later}), both, at(D0))
+    assert (found.rule.id, found.held) == (2, None)  # what is put off is the other rule's
     coming = Dossier(account, blocks=(Period(D0 + timedelta(1), later),))
     assert step(coming, rules, at(D0)).day == D0
     assert step(coming, rules, at(D0, 16)).day == later + timedelta(14)

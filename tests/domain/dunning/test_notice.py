@@ -160,7 +160,7 @@ def test_the_reference_of_the_transfer_names_the_invoices_or_the_notice() -> Non
 
 
 def test_a_notice_repeats_only_where_every_invoice_was_named_before() -> None:
-    """ "Despite our reminder" is said to nobody who got none."""
+    """Nobody who got no reminder reads "despite our reminder"."""
     first, second = some_lines(2)
 
     assert sample_notice(lines=(replace(first, notices_before=1),)).repeats

@@ -101,6 +101,7 @@ class NoticeActivities:
             crossed = await _crossed(session, request, notice)
             if crossed is Crossed.SENT or (crossed and not again):
                 return crossed
+            made_before = notice.document_id
             if crossed:
                 await _take_back(session, request, notice)
             progress = await _refresh(session, request)
@@ -115,6 +116,7 @@ class NoticeActivities:
                 notice,
                 case_id=request.case_id,
                 message_id=message_id_of(self.services, request.key),
+                made_before=made_before,
                 templates=self.services.settings.templates_dir,
                 at=request.at,
             )

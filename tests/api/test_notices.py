@@ -69,11 +69,11 @@ async def test_the_notices_of_a_rule(zahltag: Cli, debtor: Debtor, tmp_path: Pat
     assert (known.code, known.out) == (0, "Nothing of this rule waits for an approval.\n")
     await debtor.driver.attempt(await debtor.until(Step.SEND_NOTICE))
 
-    file = tmp_path / "out" / "notice-1.pdf"
+    file = tmp_path / "out" / "M-1.pdf"
     assert (await zahltag("notice", "export", "1", "--to", file.parent)).out == f"{file}\n"
     assert file.read_bytes().startswith(b"%PDF")
     shown = await zahltag("notice", "show", "1")
-    assert "document:         notice-1.pdf" in shown.out
+    assert "document:         M-1.pdf" in shown.out
     assert shown.out.splitlines()[-1].split() == [
         *("ALT-1", str(debtor.driver.at.date() - timedelta(days=10))),
         *("119.00", "119.00", "EUR", "0"),

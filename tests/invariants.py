@@ -74,15 +74,6 @@ RULES = {
         select f.id, f.amount_due, t.open_amount from case_file f
         join open_item t on t.case_id = f.id
         where f.amount_due <> t.open_amount or f.invoice_no is distinct from t.invoice_no""",
-    "I8 a ladder rose by the notices that were sent, each once": """
-        select k.id, k.level, k.notices_count, count(n.id) from dunning_case k
-        left join dunning_notice n on n.dunning_case_id = k.id and n.raises_level
-          and n.status in ('sent', 'withdrawn')
-        group by k.id having k.level <> k.carried_level + count(n.id)
-          or k.notices_count <> k.carried_notices + count(n.id)""",
-    "I8 a notice that went by mail has its mail": """
-        select n.id from dunning_notice n left join outgoing_mail m on m.id = n.mail_id
-        where n.status = 'sent' and n.channel = 'email' and m.state is distinct from 'sent'""",
 }
 TASK_FAILED = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
 # A signal came while the workflow was closing: the server has it look again. Nothing failed.

@@ -66,6 +66,13 @@ class Driver:
     # What happens to the company -----------------------------------------------------------------
 
     async def owes(self, amount: str, due: date, number: str = "D-1", **changes: Any) -> None:
+        """Import an open item; an open case hears of it."""
+        await self.owes_unheard(amount, due, number, **changes)
+        await self.hear()
+
+    async def owes_unheard(
+        self, amount: str, due: date, number: str = "D-1", **changes: Any
+    ) -> None:
         """Import an open item; its invoice is named after the customer and the day."""
         line = {
             "customer_no": number,
@@ -83,7 +90,6 @@ class Driver:
             at=self.at,
             by="tests",
         )
-        await self.hear()
 
     async def pays(self, amount: str, due: date, number: str = "D-1") -> None:
         """Let money for the invoice that was due on a day arrive; the case hears of it."""

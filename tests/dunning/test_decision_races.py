@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy.exc import DBAPIError
 
-from connectors.mail import Acceptance
+from connectors.mail import MailOutcomeUnknownError, SmtpMailer
 from domain.dunning.case import Status, Step
 from domain.errors import ConflictError, ForbiddenError
 from models.store import approvals
 from models.store.decisions import Decision
 from models.store.dunning import decisions
 from models.store.dunning.telling import case_id_of
+from starter.stack import mailbox
 from tests.domain.dunning.rules import O1
+from tests.faults.proxy import Proxy, Verdict, content, first
 
 from .driver import Driver
 from .test_send_races import waits_for_a_lock
@@ -93,43 +98,50 @@ async def test_four_eyes_hold_against_an_operator(driver: Driver) -> None:
     assert await driver.rows("select status from approval") == [("pending",)]
 
 
-class Broken:
-    """A plain mail server that takes the mail, breaks off, and cannot be asked."""
+@asynccontextmanager
+async def doubted(driver: Driver) -> AsyncIterator[list[str]]:
+    """Let a notice go out, or not: a plain mail server takes it, breaks off and cannot be asked.
 
-    def __init__(self) -> None:
-        """Nothing was taken yet."""
-        self.taken = 0
+    Yields the Message-IDs of what it took.
+    """
+    taken: list[str] = []
 
-    async def send(self, _message: object) -> None:
-        """Take it, and be gone before the answer."""
-        self.taken += 1
-        raise ConnectionResetError
+    class Anywhere(mailbox.Handler):
+        """Takes everything."""
 
-    async def accepted(self, _message_id: str) -> Acceptance:
-        """Not say."""
-        return Acceptance.UNKNOWN
+        async def handle_DATA(  # noqa: N802 - aiosmtpd finds the hook by this name
+            self, _server: SMTP, _session: Session, envelope: Envelope
+        ) -> str:
+            taken.append(mailbox.message_id_of(envelope.original_content or b""))
+            return "250 2.0.0 OK"
 
-
-async def doubted(driver: Driver) -> Broken:
-    """Let a notice go out, or not: nobody can say."""
     await driver.owes("119.00", DUE)
     await driver.rule({**O1, "approval_required": False})
-    broken, there = Broken(), driver.services
-    settings = driver.services.settings.model_copy(update={"mailbox_dir": None})
-    driver.services = replace(driver.services, mailer=broken, settings=settings)
-    with pytest.raises(ConnectionResetError):
-        await driver.until(D0, 16)
-    progress = await driver.look(CASE)
-    assert progress.plan.status is Status.ON_HOLD
+    there = driver.services
+    assert there.settings.mailbox_dir
+    elsewhere = there.settings.mailbox_dir.with_name("elsewhere")
+    async with (
+        mailbox.serving("127.0.0.1", 0, elsewhere, Anywhere) as server,
+        (proxy := Proxy(lambda: ("127.0.0.1", server))).listening() as port,
+    ):
+        proxy.judge = first(1, content, Verdict.CUT_AFTER)
+        plain = there.settings.model_copy(update={"mailbox_dir": None, "smtp_port": port})
+        mailer = SmtpMailer(plain, timeout=5)
+        driver.services = replace(there, mailer=mailer, settings=plain)
+        with pytest.raises(MailOutcomeUnknownError):
+            await driver.until(D0, 16)
+        progress = await driver.look(CASE)
+        assert progress.plan.status is Status.ON_HOLD
+        yield taken
+        await mailer.aclose()
     driver.services = there
-    return broken
 
 
 async def test_a_notice_in_doubt_is_never_sent_again(driver: Driver) -> None:
     """It is a person's task; meanwhile no rule takes the customer, however often it runs."""
-    broken = await doubted(driver)
-    await driver.until(D0 + timedelta(days=60))
-    assert broken.taken == 1
+    async with doubted(driver) as taken:
+        await driver.until(D0 + timedelta(days=60))
+        assert len(taken) == 1
     assert await driver.rows("select status from dunning_notice") == [("unknown",)]
     assert await driver.rows("select kind, status from task") == [("notice_unknown", "open")]
     assert await driver.ladder() == (0, 0, 0)
@@ -137,11 +149,11 @@ async def test_a_notice_in_doubt_is_never_sent_again(driver: Driver) -> None:
 
 async def test_the_money_clears_a_doubt_up(driver: Driver) -> None:
     """Nothing is overdue any more; who is late again later is dunned from the bottom."""
-    broken = await doubted(driver)
-    await driver.pays("119.00", DUE)
-    assert await driver.rows("select status from task") == [("done",)]
+    async with doubted(driver) as taken:
+        await driver.pays("119.00", DUE)
+        assert await driver.rows("select status from task") == [("done",)]
+        assert len(taken) == 1
     await driver.owes("50.00", date(2026, 3, 4))
     await driver.until(D0 + timedelta(days=14), 16)
-    assert broken.taken == 1
     assert await driver.ladder() == (1, 1, 0)
     assert (await driver.story())[-1] == "2026-03-17 16:00 payment_reminder 1 by email: 50.00"

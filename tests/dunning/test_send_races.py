@@ -25,7 +25,7 @@ from connectors.mailbox import list_mails
 from domain.dunning.case import Step
 from models.store.dunning import rules
 from models.store.dunning.telling import case_id_of
-from tests.domain.dunning.rules import O1, O2
+from tests.domain.dunning.rules import O1, O2, condition
 
 from .driver import Driver
 
@@ -135,7 +135,7 @@ async def test_a_payment_at_every_await_of_the_sending(driver: Driver, channel: 
     driver.at = driver.local(D0, 16)
     while nth < awaits:
         # Once it has crossed the point of no return, one await is as good as the next.
-        nth += 1 if seen["crossed"] < 3 else 4
+        nth += 1 if seen["crossed"] < 3 else 6
         number, whole = numbers[nth], nth % 2 == 0
         await driver.owes("119.00", DUE, number, **changes)
         await claimed(driver, number)
@@ -321,3 +321,48 @@ class DyingSpool:
     async def accepted(self, reference: str) -> Acceptance:
         """Ask the spool."""
         return await self.letters.accepted(reference)
+
+
+async def test_the_mail_server_is_away_over_midnight(driver: Driver) -> None:
+    """Tried again and again from 23:30 on: it goes out once, with the sum and date of then."""
+    await driver.owes("119.00", DUE)
+    await driver.rule(WITHOUT_APPROVAL)
+    driver.at = driver.local(D0, 23, 30)
+    await claimed(driver, "D-1")
+    case_id, there = case_id_of("D-1"), driver.services
+    progress = await driver.reaches(case_id, Step.SEND_NOTICE)
+    nowhere = SmtpMailer(there.settings.model_copy(update={"smtp_port": 1}))
+    driver.services = replace(there, mailer=nowhere)
+    for tried in range(7):
+        with pytest.raises(MailNotSentError):
+            await driver.step(case_id, progress)
+        driver.at += timedelta(minutes=10)
+        if tried == 3:
+            await driver.books("19.00", DUE)
+    driver.services = there
+    await driver.step(case_id, progress)
+    assert await driver.story() == ["2026-03-04 00:40 payment_reminder 1 by email: 100.00"]
+    # Both days are taken by it: no other step on the day on which it went out (X6).
+    days = await driver.rows("select day from dunning_claim order by day")
+    assert days == [(D0,), (D0 + timedelta(days=1),)]
+    assert await sent_to(driver, "D-1", "email") == 1
+    await driver.hear()
+
+
+async def test_paid_and_late_again_while_a_notice_waits(driver: Driver) -> None:
+    """Another rule's run has ended the ladder meanwhile (X11): what goes out stands on the new one."""
+    await driver.owes("119.00", DUE)
+    await driver.rule(O1)
+    await driver.until(D0, 16)
+    await driver.books("119.00", DUE)
+    await driver.rule({**O1, "name": "nobody", "filters": [condition("debt", ">", 5000)]})
+    async with driver.services.database.transaction() as session:
+        await driver.hand_over(await rules.get(session, "nobody"), None)
+    assert await driver.ladder() is None
+    await driver.owes_unheard("80.00", date(2026, 2, 22))
+    await driver.stores("approve")
+    await driver.hear()
+    sent = await driver.rows("""select n.level, k.level, k.notices_count, k.ended_at
+        from dunning_notice n join dunning_case k on k.id = n.dunning_case_id
+        where n.status = 'sent'""")
+    assert sent in ([], [(1, 1, 1, None)])

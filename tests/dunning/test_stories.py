@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from models.store import company, tasks
+from models.store import company, customers, tasks
 from models.store.dunning import calls, debtors
 from models.store.dunning.calls import Call, Noted
 from starter.rule_files import shipped_rules
@@ -254,34 +254,28 @@ async def test_o5_a_call_that_ends_in_a_promise(driver: Driver) -> None:
     assert (await driver.story())[-1] == "2026-04-24 12:00 final_notice 3 by email: 1190.00"
 
 
-async def test_a_year_of_ten_customers(driver: Driver) -> None:
-    """All rules as they ship, approved by nobody in particular: every invariant holds each month."""
+async def test_a_year_of_six_customers(driver: Driver) -> None:
+    """All rules as they ship, without approvals; some pay, some in part: every invariant holds."""
     for document in shipped_rules():
         await driver.rule(document, approval_required=False)
-    debts = {f"Y-{n}": (Decimal(100 * (n + 1)), DUE + timedelta(days=9 * n)) for n in range(10)}
+    debts = {f"Y-{n}": (Decimal(200 * (n + 1)), DUE + timedelta(days=15 * n)) for n in range(6)}
     for number, (amount, due) in debts.items():
-        changes = {"email": ""} if number in {"Y-3", "Y-7"} else {}
+        changes = {"email": ""} if number in {"Y-1", "Y-2"} else {}
         await driver.owes(str(amount), due, number, invoice_date="2026-02-02", **changes)
     async with driver.services.database.transaction() as session:
-        query = "select id from customer where customer_no = 'Y-9'"
-        ((customer_id,),) = await driver.rows(query)
-        await debtors.put(session, customer_id, {"problematic": True}, driver.at)
-    for month in range(4, 13):
+        problematic = (await customers.get(session, "Y-5")).id or 0
+        await debtors.put(session, problematic, {"problematic": True}, driver.at)
+    for month, (number, (amount, due)) in zip((4, 5, 7, 9, 12), debts.items(), strict=False):
         await driver.until(date(2026, month, 1))
         await driver.all_is_well()
-        number = f"Y-{month - 4}"
-        amount, due = debts[number]
         paid = amount if month % 2 else amount / 2
         await driver.pays(f"{paid:.2f}", due, number)
     await driver.until(date(2027, 3, 2))
-    assert await driver.ladder("Y-9") is None  # problematic: no rule takes this one
-    for number in ("Y-1", "Y-3", "Y-5", "Y-7"):
+    assert await driver.ladder("Y-5") is None  # problematic: no rule takes this one
+    assert await driver.story("Y-5") == []
+    for number in ("Y-1", "Y-2", "Y-3"):  # paid in May, July and September
         assert await driver.ladder(number) is None
-    for number in ("Y-0", "Y-2", "Y-4", "Y-6", "Y-8"):
-        ladder = await driver.ladder(number)
-        assert ladder
-        assert ladder[0] == 3
+    for number in ("Y-0", "Y-4"):  # paid a half
+        assert await driver.ladder(number) == (3, 3, 0)
     sent = await driver.rows("select count(*) from dunning_notice where status = 'sent'")
-    assert sent[0][0] >= 20
-    again = [line for line in await driver.story("Y-9") if "notice" in line]
-    assert again == []
+    assert sent[0][0] >= 12

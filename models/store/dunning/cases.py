@@ -44,7 +44,9 @@ left join case_file f on f.id = :case_id
 left join lateral (
   select * from dunning_case where customer_id = c.id order by id desc limit 1) k on true
 left join lateral (
-  select n.id as notice_id, n.claim_id, n.status, n.level as notice_level, n.raises_level,
+  select n.id as notice_id, n.claim_id, n.status,
+         n.dunning_case_id = k.id and k.ended_at is null as on_ladder,
+         n.level as notice_level, n.raises_level,
          n.amount, n.currency as notice_currency, n.approval_id, n.expires_at,
          n.proposed_at, n.template = 'instalment_reminder' and not n.raises_level
            as on_agreed_date,
@@ -240,7 +242,8 @@ def _notice(row: Row, zone: ZoneInfo) -> PendingNotice:
         currency=row["notice_currency"],
         rule=row["rule"],
         on_agreed_date=row["on_agreed_date"],
-        right_level=row["notice_level"] == row["level"] + int(row["raises_level"]),
+        right_level=bool(row["on_ladder"])
+        and row["notice_level"] == row["level"] + int(row["raises_level"]),
         expires_on=row["expires_at"].astimezone(zone).date() if row["expires_at"] else None,
         escalates_on=asked_on + timedelta(days=row["escalation_days"]) if asks else None,
         escalated=row["escalated"],

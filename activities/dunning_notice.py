@@ -101,7 +101,7 @@ class NoticeActivities:
             crossed = await _crossed(session, request, notice)
             if crossed is Crossed.SENT or (crossed and not again):
                 return crossed
-            document_id = notice.document_id
+            made_before = notice.document_id
             if crossed:
                 await _take_back(session, request, notice)
             progress = await _refresh(session, request)
@@ -110,13 +110,13 @@ class NoticeActivities:
                     given_up = "the case no longer asks for it"
                     await mails.settle(session, request.key, mails.FAILED, given_up, request.at)
                 return progress
-            notice.document_id = document_id  # kept already: the same bytes are stored once
             made = await compose(
                 session,
                 customer,
                 notice,
                 case_id=request.case_id,
                 message_id=message_id_of(self.services, request.key),
+                made_before=made_before,
                 templates=self.services.settings.templates_dir,
                 at=request.at,
             )

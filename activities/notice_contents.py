@@ -53,12 +53,15 @@ async def compose(
     *,
     case_id: str,
     message_id: str,
+    made_before: int | None,
     templates: Path | None,
     at: datetime,
 ) -> Made:
     """Make the notice from what the database says now, and keep its document.
 
-    The caller holds the customer's lock: a posting to that customer is seen wholly or comes later.
+    ``made_before`` is the document of an attempt that did not arrive: with the same bytes it is
+    kept. The caller holds the customer's lock: a posting to that customer is seen wholly or comes
+    later.
     RefusedError if the customer has no address of that kind, or a text of the user's is broken.
     """
     firm = await company.get(session)
@@ -72,7 +75,7 @@ async def compose(
         filename=f"{content.reference}.pdf",
         content=printed.pdf,
         at=at,
-        known=notice.document_id,
+        known=made_before,
     )
     finished: EmailMessage | Letter
     if notice.channel == "letter":

@@ -249,7 +249,7 @@ def _no_longer(case: Standing, notice: PendingNotice, today: date) -> str:
 
 
 def _approval(notice: PendingNotice, today: date) -> Plan:
-    what = f"notice {notice.level} over {notice.amount:.2f} {notice.currency}"
+    what = f"a notice of level {notice.level} over {notice.amount:.2f} {notice.currency}"
     whose = f"the rule {notice.rule!r} proposed it" if notice.rule else "a person proposed it"
     escalates = notice.escalates_on
     if escalates is not None and not notice.escalated and today >= escalates:
@@ -288,7 +288,7 @@ def _send(case: Standing, notice: PendingNotice, today: date) -> Plan:
         return Plan(
             Step.WAIT,
             Status.ON_HOLD,
-            f"send notice {notice.level} when it is clear whose money came in",
+            f"send a notice of level {notice.level} when it is clear whose money came in",
             "money came in that nobody has assigned and that may be this customer's",
             waiting_for=WaitingFor.PAYMENT,
             until=today + _DAY,
@@ -298,14 +298,14 @@ def _send(case: Standing, notice: PendingNotice, today: date) -> Plan:
         return Plan(
             Step.WAIT,
             Status.DUNNING,
-            f"send notice {notice.level} tomorrow",
+            f"send a notice of level {notice.level} tomorrow",
             "this customer got a dunning step today already",
             until=today + _DAY,
         )
     return Plan(
         Step.SEND_NOTICE,
         Status.SENDING,
-        f"send notice {notice.level} over {notice.due:.2f} {notice.currency}",
+        f"send a notice of level {notice.level} over {notice.due:.2f} {notice.currency}",
         "it is due and approved" if notice.expires_on else "it is due and needs no approval",
         cause=cause,
     )

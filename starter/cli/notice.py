@@ -9,7 +9,15 @@ import typer
 
 from starter.cli.client import client_of
 from starter.cli.files import save_document
-from starter.cli.output import AsJson, Column, moment, print_json, show_list, show_object
+from starter.cli.output import (
+    AsJson,
+    Column,
+    moment,
+    print_fields,
+    print_json,
+    print_table,
+    show_list,
+)
 
 group = typer.Typer(help="Notices (Mahnschreiben).", no_args_is_help=True)
 
@@ -21,8 +29,16 @@ _COLUMNS = (
     Column("channel", "by"),
     Column("amount", "amount", right=True),
     Column("currency", ""),
-    Column("sent_at", "sent"),
+    Column("sent_at", "sent", whole=True),
     Column("rule", "rule"),
+)
+_ITEMS = (
+    Column("invoice_no", "invoice", whole=True),
+    Column("due_date", "due", whole=True),
+    Column("proposed_amount", "proposed", right=True),
+    Column("amount", "sent", right=True),
+    Column("currency", ""),
+    Column("notices_before", "notices before", right=True),
 )
 _NoticeId = Annotated[str, typer.Argument(metavar="ID", help="the notice's id")]
 
@@ -48,7 +64,15 @@ def list_notices(
 @group.command()
 def show(context: typer.Context, notice: _NoticeId, as_json: AsJson = False) -> None:
     """Show one notice with its invoices."""
-    show_object(client_of(context).get("notices", notice), as_json=as_json)
+    found = client_of(context).get("notices", notice)
+    if as_json:
+        print_json(found)
+        return
+    said = {name: moment(found[name]) for name in ("proposed_at", "sent_at")}
+    print_fields({**found, **said}, leave_out=("items",))
+    if found["items"]:
+        typer.echo("\nInvoices")
+        print_table(found["items"], _ITEMS)
 
 
 @group.command()

@@ -47,7 +47,8 @@ def done(
     outcome: Annotated[
         str,
         typer.Option(
-            help="what came of it; a call: reached, not_reached, promised, disputed, wrong_number"
+            help="what came of it; a call: reached, not_reached, promised, disputed, wrong_number;"
+            " did a notice go out: sent, not_sent; whose money: not_theirs"
         ),
     ],
     date: Annotated[str | None, typer.Option(help="of a call: the day that was promised")] = None,

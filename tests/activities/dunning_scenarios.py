@@ -8,7 +8,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.failpoints import Armed, Failpoint, Mode, Point, StruckError
-from connectors.bounces import BounceAction
+from domain.bounce import Bounce, BounceAction
 from domain.dunning.case import Step
 from domain.dunning.instalments import Every
 from models.messages import Command, DecisionRequest
@@ -40,15 +40,9 @@ async def bounced(driver: Driver, action: str) -> Occasion:
     debtor = await in_arrears(driver, action=action)
     await debtor.until(Step.WAIT)
     message_id = await debtor.value("select message_id from outgoing_mail")
+    report = Bounce("dsn-1", message_id, BounceAction.FAILED, "5.1.1")
     async with driver.services.database.transaction() as session:
-        assert await bounces.note(
-            session,
-            event_id="dsn-1",
-            message_id=message_id,
-            action=BounceAction.FAILED.value,
-            status="5.1.1",
-            at=driver.at,
-        )
+        assert await bounces.note(session, report, driver.at)
     return await debtor.until(Step.ANSWER_BOUNCE)
 
 

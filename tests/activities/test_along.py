@@ -44,9 +44,10 @@ async def test_what_comes_along_is_the_same_after_whatever_fault(
     """The rows and mails of single steps; each failpoint, and the workflow goes on to rest."""
     alone = await SCENARIOS[name](driver)
     occasion = replace(alone, together=True)
-    folder = driver.services.settings.mailbox_dir
+    folder, letters = driver.mailbox, driver.services.settings.letter_spool_dir
     assert folder
-    kept = await Kept.now(driver.services.database, folder, driver.crm)
+    assert letters
+    kept = await Kept.now(driver.services.database, folder, letters, driver.crm)
     plan, steps = await to_rest(driver, alone)
     lines = await books(kept)
     await kept.bring_back()

@@ -180,7 +180,7 @@ async def test_a_notice_that_came_back_goes_by_letter_the_next_day(driver: Drive
     debtor = Debtor(driver)
     await driver.attempt(await bounced(driver, "email_or_letter"))
     plan = (await debtor.look()).plan
-    assert (plan.step, plan.next_step) == (Step.WAIT, "send notice 1 tomorrow")
+    assert (plan.step, plan.next_step) == (Step.WAIT, "send a notice of level 1 tomorrow")
 
     driver.later(1)
     await driver.attempt(await debtor.until(Step.SEND_NOTICE))

@@ -15,9 +15,10 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.services import PlainErrors
 from connectors.mail import MailRefusedError
+from domain.dunning import case as dunning
 from domain.errors import ConflictError, TryLaterError
 from domain.order_case import Step
-from worker import activities_of
+from worker import activities_of, dunning_activities_of, run_activities_of
 from workflows.policies import POLICIES
 
 
@@ -96,4 +97,20 @@ def test_every_step_has_its_activity_and_policy() -> None:
     steps = {step.value for step in Step} - {Step.WAIT, Step.END}
 
     assert names == steps | {"take_decision"}
+
+
+def test_every_step_of_dunning_has_its_activity() -> None:
+    """The same for dunning cases."""
+    names = {one.__name__ for one in dunning_activities_of(None)}  # type: ignore[arg-type]
+    steps = {step.value for step in dunning.Step} - {dunning.Step.WAIT, dunning.Step.END}
+    beside = {"look_at_dunning", "report_dunning_failure", "take_dunning_decision"}
+
+    assert names == steps | beside
+
+
+def test_every_activity_has_a_policy() -> None:
+    """And nothing else has one."""
+    of_cases = {*activities_of(None), *dunning_activities_of(None)}  # type: ignore[arg-type]
+    names = {one.__name__ for one in {*of_cases, *run_activities_of(None)}}  # type: ignore[arg-type]
+
     assert set(POLICIES) == names | {"fetch_order"}

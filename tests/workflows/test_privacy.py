@@ -1,6 +1,7 @@
 """No personal data lies in clear in what Temporal keeps and what our processes log.
 
-Orders with every kind of mail are taken through the API: refused, retried, extended, paid, rescued,
+Dunning goes through a call, mails, letters, rejections, blocks and questions, with reasons that name
+the person. Orders with every kind of mail are taken through the API: refused, retried, extended, paid, rescued,
 corrected, cancelled. Then every byte of Temporal's histories, descriptions, lists and details, and
 every line of the logs, is searched for the person's name, street, e-mail, phone, VAT id and the
 words in them. With encryption nothing is found, whatever was typed; without it neither, but for one
@@ -15,15 +16,18 @@ import io
 import json
 import logging
 import re
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
 from google.protobuf.message import Message
+from sqlalchemy import text
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.query.v1 import WorkflowQuery
 from temporalio.api.workflowservice.v1 import (
@@ -34,13 +38,18 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
+from connectors.mailbox import list_mails
+from domain.dunning.case import Status
 from models.messages import Command, Progress
 from models.payload_keys import new_payload_key
 from models.payloads import ENCODING
+from models.store import payments
+from models.store.payments import Receipt
 from starter.api.app import make_app
 from starter.logs import DiscreetFormatter
 from starter.payload_key_use import payloads_in
-from tests.workflows.house import House, eventually
+from tests.workflows.arrears import TODAY, Arrears
+from tests.workflows.house import House, eventually, now
 from tests.workflows.opening import client_with
 
 BUYER = {
@@ -296,3 +305,146 @@ async def test_no_personal_data_lies_in_clear(
     assert "Completing activity as failed" in log
     assert "Failed deserializing signal input" in log
     assert found_in(log) == set()
+
+
+OWING = {
+    "name": BUYER["company"],
+    "email": BUYER["email"],
+    "street": HOME["street"],
+    "postcode": HOME["postcode"],
+    "city": HOME["city"],
+    "vat_id": BUYER["vat_id"],
+    "phone": BUYER["phone"],
+}
+GOSSIP = f"{BUYER['name']} pays in cash, {TYPED}, {BUYER['phone']}"
+
+
+@dataclass
+class Dunned:
+    """Customers of that person's name, dunned one after the other; ``cases`` are theirs."""
+
+    watched: Watched
+    arrears: Arrears
+    cases: list[str]
+
+    async def owes(self, rule: str, **changes: Any) -> str:
+        """Let one more customer be late and be taken by the rule; return its number."""
+        who = f"D{uuid.uuid4().hex[:8]}"
+        await self.arrears.owes(who, **OWING | changes)
+        assert await self.arrears.run(rule) == [who]
+        self.cases.append(f"dunning-{who}")
+        return who
+
+    async def post(self, path: str, **body: Any) -> dict[str, Any]:
+        """Command something through the API."""
+        answer = await self.watched.api.post(f"/api/{path}", **body)
+        assert answer.is_success, answer.text
+        self.watched.house.wake.set()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def called(self) -> None:
+        """A call task, and what was said on the phone."""
+        who = await self.owes(await self.arrears.rule(name="Anruf", action="call_task"))
+        await self.arrears.rests(who, Status.DUNNING)
+        (task,) = await self.watched.house.tasks(f"dunning-{who}")
+        await self.post(f"tasks/{task.id}/done", json={"outcome": "reached", "note": GOSSIP})
+        await self.post(f"customers/{who}/block", json={"reason": GOSSIP})
+        await self.arrears.rests(who, Status.ON_HOLD)
+
+    async def refused_and_bounced(self, rule: str) -> None:
+        """A letter in place of a mail, at once or when the mail comes back."""
+        house = self.watched.house
+        house.refuses.add(BUYER["email"])
+        await self.arrears.rests(await self.owes(rule), Status.DUNNING)
+        house.refuses.clear()
+        who = await self.owes(rule)
+        await self.arrears.rests(who, Status.DUNNING)
+        assert house.settings.mailbox_dir
+        mails = list_mails(house.settings.mailbox_dir)
+        (mail,) = [mail for mail in mails if mail.case_id == f"dunning-{who}"]
+        returned = RETURNED.format(email=BUYER["email"], message_id=mail.message_id)
+        told = await self.post("imports/bounces", content=returned.encode())
+        assert told == {"outcome": "noted"}
+        await self.arrears.sees(who, "sent", "approved")
+
+    async def rejected_and_blocked(self, rule: str) -> None:
+        """Reasons that name the person."""
+        who = await self.owes(rule)
+        await self.arrears.rests(who, Status.NEEDS_APPROVAL)
+        (notice,) = await self.arrears.notices(who)
+        await self.post(f"approvals/{notice.approval_id}/reject", json={"reason": GOSSIP})
+        await self.arrears.rests(who, Status.DUNNING)
+        who = await self.owes(rule)
+        await self.arrears.rests(who, Status.NEEDS_APPROVAL)
+        await self.post(f"customers/{who}/block", json={"reason": GOSSIP})
+        await self.arrears.sees(who, "dropped")
+        await self.arrears.rests(who, Status.ON_HOLD)
+
+    async def asked_about_money(self, rule: str) -> None:
+        """Money of that person's name; a run that is asked for by the API."""
+        receipt = Receipt(
+            provider="bank",
+            transaction_id=str(uuid.uuid4()),
+            amount=Decimal("50.00"),
+            currency="EUR",
+            valid_on=TODAY,
+            source="webhook",
+            reference=GOSSIP,
+            payer_name=OWING["name"],
+        )
+        async with self.watched.house.database.transaction() as session:
+            await payments.receive(session, receipt, now(), by="tests")
+        who = f"D{uuid.uuid4().hex[:8]}"
+        await self.arrears.owes(who, **OWING)
+        run = await self.post(f"rules/{rule}/run")
+        self.cases += [f"dunning-{who}", run["run"]]
+        await self.arrears.rests(who, Status.ON_HOLD)
+        (task,) = await self.watched.house.tasks(f"dunning-{who}")
+        await self.post(f"tasks/{task.id}/done", json={"outcome": "not_theirs"})
+        await self.arrears.sees(who, "sent")
+
+
+RETURNED = """\
+From: MAILER-DAEMON@mx.example.net
+Content-Type: multipart/report; report-type=delivery-status; boundary="b"
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.net
+
+Final-Recipient: rfc822; {email}
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 <{email}>: unknown
+
+--b
+Content-Type: message/rfc822-headers
+
+Message-ID: {message_id}
+
+--b--
+"""
+
+
+async def test_no_personal_data_of_dunning_lies_in_clear(
+    watched: Watched, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The same for customers in arrears; what people type about them stays in the database."""
+    arrears = Arrears(watched.house)
+    dunned = Dunned(watched, arrears, [])
+    await dunned.called()
+    mailing = await arrears.rule(name="Erinnerung")
+    await dunned.refused_and_bounced(mailing)
+    asking = await arrears.rule(name="Mahnung", approval_required=True)
+    await dunned.rejected_and_blocked(asking)
+    await dunned.asked_about_money(mailing)
+
+    assert len(dunned.cases) == 7
+    for case_id in dunned.cases:
+        assert found_in(await watched.seen_of(case_id)) == set(), case_id
+    assert found_in(watched.logged.getvalue() + "".join(capfd.readouterr())) == set()
+    async with watched.house.database.transaction() as session:
+        kept = await session.execute(text("select string_agg(reason, '') from dunning_block"))
+    assert kept.scalar_one() == GOSSIP * 2

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from fastapi import APIRouter
 
 from models.store import views
 from models.store.decisions import Decision
 from models.store.dunning import rules
 from starter.api.auth import Finance, Viewer
-from starter.api.inputs import Input, Key, Line
+from starter.api.inputs import Day, Input, Key, Line
 from starter.api.services import Json, Uses
 from starter.api.shapes import money
 from starter.commands import Done, approve_all, decide_approval
@@ -27,7 +25,7 @@ class Rejection(Input):
     """
 
     reason: Line
-    not_before: date | None = None
+    not_before: Day | None = None
 
 
 class OfRule(Input):

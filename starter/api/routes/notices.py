@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from domain.errors import NotFoundError
-from models.store import documents
+from models.store import customers, documents
 from models.store.dunning import notice_lists
 from models.store.sql import Row
 from starter import notices
@@ -28,6 +28,8 @@ class Wanted(Input):
 async def list_notices(services: Uses, _: Viewer, customer: Line | None = None) -> list[Json]:
     """Return all notices, or those to one customer, oldest first."""
     async with services.database.transaction() as session:
+        if customer is not None:
+            await customers.get(session, customer)  # a wrong number is not the same as no notice
         return [_notice(row) for row in await notice_lists.list_all(session, customer)]
 
 

@@ -215,7 +215,7 @@ async def test_a_run_that_takes_the_day_meanwhile(driver: Driver) -> None:
         while not await waits_for_a_lock(driver):
             assert not sending.done()
             await asyncio.sleep(0.002)
-    assert (await sending).plan.next_step == "send notice 1 tomorrow"
+    assert (await sending).plan.why == "this customer got a dunning step today already"
     await driver.look(case_id)
     assert await driver.rows(_NOTICES, number="D-1") == [("approved", None)]
     await driver.until(D0 + timedelta(days=2), 9)

@@ -49,7 +49,7 @@ async def measure(stack: Stack, *, full: bool) -> list[Result]:
     try:
         with _said("chain and floor, in turns"):
             async with open_floor(stack) as (floor, worker):
-                results += await compare(stack, chain, floor, worker, 900 if full else 90)
+                results += await compare(stack, chain, floor, worker, 900 if full else 240)
         with _said("from accepted to mailed"):
             results += await accepted_to_mailed(stack, chain, 300 if full else 30)
         with _said("selection and hand-over of a dunning rule"):

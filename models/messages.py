@@ -132,13 +132,21 @@ class CaseState(Message):
     failed: Step | None = None
 
 
+GENERATION = 2
+
+
 class CaseStart(Message):
-    """Input of ``OrderToCash``. ``revision`` is the order's when the case was started."""
+    """Input of ``OrderToCash``. ``revision`` is the order's when the case was started.
+
+    ``generation`` says how the case runs its steps: from 2 on ``create_invoice`` is tried inside
+    the workflow task (docs/decisions/0015). Cases that were started before go on as they began.
+    """
 
     case_id: str
     channel: str
     order_no: str
     revision: int
+    generation: int = 1
     state: CaseState | None = None
 
 

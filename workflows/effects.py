@@ -36,15 +36,22 @@ class EffectFailedError(Exception):
         self.refused = refused
 
 
-async def run_effect(name: str, request: StepRequest | DecisionRequest, summary: str) -> Progress:
+async def run_effect(
+    name: str, request: StepRequest | DecisionRequest, summary: str, *, regular: bool = False
+) -> Progress:
     """Bring an effect of an order's case about; return where that stands, or EffectFailedError."""
-    return await effect_of(Progress, name, request, summary)
+    return await effect_of(Progress, name, request, summary, regular=regular)
 
 
-async def effect_of(answer: type[P], name: str, request: Message, summary: str) -> P:
-    """Bring the effect about and return what comes of it, or EffectFailedError."""
+async def effect_of(
+    answer: type[P], name: str, request: Message, summary: str, *, regular: bool = False
+) -> P:
+    """Bring the effect about and return what comes of it, or EffectFailedError.
+
+    ``regular``: not inside the workflow task, whatever the policy says.
+    """
     policy = POLICIES[name]
-    if policy.local:
+    if policy.local and not regular:
         try:
             return await _run_local(answer, name, request, summary)
         except FailureError as error:

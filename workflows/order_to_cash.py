@@ -40,6 +40,7 @@ class OrderToCash:
         state = start.state or CaseState()
         self._case_id = start.case_id
         self._revision = start.revision
+        self._generation = start.generation
         self._progress = state.progress
         self._payments = list(state.payments)
         self._decisions: Decisions[Progress] = Decisions(state.seen)
@@ -129,7 +130,8 @@ class OrderToCash:
         """Run the step; where repeating cannot mend it, make it an exception with a task."""
         self._last_key = request.key
         try:
-            return await run_effect(step, request, summary)
+            as_before = step is Step.CREATE_INVOICE and self._generation == 1
+            return await run_effect(step, request, summary, regular=as_before)
         except EffectFailedError as error:
             return await self._report(step, request, error.reason)
 

@@ -14,7 +14,7 @@ from domain.company import Company
 from domain.errors import ConflictError
 from domain.order import Order
 from models.codec import Json, read_order
-from models.messages import CaseStart
+from models.messages import GENERATION, CaseStart
 from models.store import company
 from models.store.customers import Recognised
 from models.store.sql import Statement
@@ -152,6 +152,12 @@ async def case_starts(session: AsyncSession, case_ids: Collection[str]) -> dict[
         SalesOrder.case_id, SalesOrder.channel, SalesOrder.order_no, SalesOrder.revision
     ).where(col(SalesOrder.case_id).in_(case_ids))
     return {
-        case_id: CaseStart(case_id=case_id, channel=channel, order_no=number, revision=revision)
+        case_id: CaseStart(
+            case_id=case_id,
+            channel=channel,
+            order_no=number,
+            revision=revision,
+            generation=GENERATION,
+        )
         for case_id, channel, number, revision in await session.exec(query)
     }

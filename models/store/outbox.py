@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from models.codec import Json
-from models.messages import CaseStart
+from models.messages import GENERATION, CaseStart
 from models.store.sql import Row, Statement
 from models.tables import CaseFile, Outbox
 
@@ -98,6 +98,7 @@ def _start(row: Row) -> CaseStart:
         channel=row["channel"],
         order_no=row["order_no"],
         revision=row["revision"],
+        generation=GENERATION,
     )
 
 

@@ -37,6 +37,7 @@ from tests.workflows.house import House
 from tests.workflows.stories import STORIES
 from workflows.order_to_cash import OrderToCash
 
+ROOT = Path(__file__).resolve().parents[2]
 HISTORIES = Path(__file__).with_name("histories")
 # Committed histories were recorded without a key.
 CLEAR = data_converter(Settings(_env_file=None, payload_keys=""))
@@ -117,7 +118,8 @@ async def test_a_fresh_history_replays(
     assert inputs
     if RECORD:
         document = {"workflow_id": case_id, "inputs": inputs, "history": history.to_json_dict()}
-        (HISTORIES / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
+        text = json.dumps(document, indent=1).replace(f"{ROOT}/", "")  # in stack traces
+        (HISTORIES / f"{name}.json").write_text(text + "\n")
 
 
 @workflow.defn(name="OrderToCash")

@@ -153,7 +153,9 @@ class Arrears:
 
         async def settled() -> CaseFile | None:
             file = await self.house.case(case_id)
-            rests = file.waiting_for != "nothing" or status is Status.ON_HOLD
+            # A case that is about to ask is on hold already.
+            asks = file.next_step.startswith("ask a person")
+            rests = file.waiting_for != "nothing" or (status is Status.ON_HOLD and not asks)
             same = file.status == status and rests
             return file if same and await self._idle(case_id) else None
 

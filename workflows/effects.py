@@ -19,7 +19,7 @@ from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from models.messages import DecisionRequest, Message, Progress, StepRequest
-    from workflows.policies import LOCAL_DEADLINE, LOCAL_TRIES, POLICIES, SILENCE
+    from workflows.policies import LOCAL_DEADLINE, LOCAL_TRIES, LOCAL_TRY, POLICIES, SILENCE
 
 P = TypeVar("P")
 
@@ -84,6 +84,7 @@ async def _run_local(answer: type[P], name: str, request: Message, summary: str)
         name,
         request,
         result_type=answer,
+        start_to_close_timeout=LOCAL_TRY,
         schedule_to_close_timeout=LOCAL_DEADLINE,
         retry_policy=LOCAL_TRIES,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

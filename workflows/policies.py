@@ -135,4 +135,6 @@ SILENCE = timedelta(seconds=10)
 LOCAL_TRIES = RetryPolicy(
     initial_interval=timedelta(milliseconds=100), backoff_coefficient=3, maximum_attempts=3
 )
-LOCAL_DEADLINE = timedelta(seconds=3)
+# Of one try; and of all of them with the time for which a busy worker lets them wait.
+LOCAL_TRY = timedelta(seconds=3)
+LOCAL_DEADLINE = timedelta(seconds=12)

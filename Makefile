@@ -26,7 +26,7 @@ demo: setup ## start everything, run the sample orders, show the result (EXIT=1:
 
 # Half of the suite's time is waiting for servers: two workers, each with servers of its own.
 test: setup ## run the whole test suite, servers included
-	@$(BIN)/pytest -q -n 3 --dist loadfile
+	@$(BIN)/pytest -q -n 2 --dist loadfile
 
 check: setup ## style, types, the arrows between the packages, lock file current
 	@$(BIN)/ruff check .

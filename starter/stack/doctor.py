@@ -18,8 +18,17 @@ from starter.stack.environment import PORTS_FILE, is_external, settings_of
 from starter.stack.output_check import check_output
 from starter.stack.payload_check import check_payloads
 from starter.stack.ports import is_free
+from starter.stack.schedule_check import check_schedules
 
 ENOUGH_SPACE = 1024**3
+_EVERYWHERE = (
+    check_database,
+    check_temporal,
+    check_payloads,
+    check_schedules,
+    check_mail,
+    check_output,
+)
 
 
 async def examine(data: DataDir) -> list[Check]:
@@ -29,7 +38,7 @@ async def examine(data: DataDir) -> list[Check]:
         settings = settings_of(data)
     except RefusedError as refused:
         return [*checks, Check("stack", ok=False, finding=refused.message, remedy="zahltag up")]
-    for check in (check_database, check_temporal, check_payloads, check_mail, check_output):
+    for check in _EVERYWHERE:
         checks += await check(settings)
     return checks
 

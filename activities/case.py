@@ -47,21 +47,14 @@ class CaseActivities:
     @activity.defn(name="take_decision")
     async def take_decision(self, request: DecisionRequest) -> Progress:
         """Store a decision that came through Temporal (the API stores its own) and look again."""
-        command = request.command
         async with self.services.database.transaction() as session:
 
             async def store() -> Json:
-                decision = Decision(
-                    name=request.name,
-                    by=f"{command.by} via Temporal",
-                    reason=command.reason,
-                    fields=command.fields,
-                    via_temporal=True,
-                )
+                decision = Decision.through_temporal(request)
                 await decisions.store(session, request.case_id, decision, request.at)
                 return {}
 
-            if not command.stored:
+            if not request.command.stored:
                 await once(session, request, store)
             return await cases.refresh(session, request.case_id, request.at)
 

@@ -8,13 +8,11 @@ from datetime import timedelta
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.calendar import local_date
-from domain.company import Company
 from domain.dunning.actions import TRAITS, Action, lane
 from domain.dunning.facts import derive
 from domain.dunning.holds import hold
 from domain.dunning.matching import matches
 from models.codec import Json
-from models.dunning_tables import Debtor
 from models.messages import StepRequest
 from models.store import company, history, tasks
 from models.store.dunning import accounts, calls, cases, claims, ladders, proposing
@@ -23,7 +21,6 @@ from models.tables import Customer
 
 CALL = calls.TASK
 LAWYER = "lawyer_handover"
-_TEAMS = {CALL: "customer care", LAWYER: "accounting"}
 _TITLES = {CALL: "Call customer {no}", LAWYER: "Hand customer {no} over to the lawyer"}
 
 
@@ -65,14 +62,6 @@ async def _why_not(
     return hold(claim.rule.action, lane(claim.rule.action, claim.rule_id), mine, today) or ""
 
 
-async def _who(session: AsyncSession, customer: Customer, firm: Company, kind: str) -> str:
-    """Return whose task it is: a call is the account manager's, if that one is a user (H6)."""
-    debtor = await session.get(Debtor, customer.id)
-    if kind == CALL and debtor is not None and debtor.manager in firm.users:
-        return debtor.manager
-    return tasks.assignee(firm, _TEAMS[kind])
-
-
 async def _do(
     session: AsyncSession, customer: Customer, claim: Claim, request: StepRequest
 ) -> bool:
@@ -93,7 +82,9 @@ async def _do(
         kind=kind,
         title=claim.rule.title or _TITLES[kind].format(no=customer.customer_no),
         description=claim.rule.description or f"The rule {claim.rule.name!r} asks for it.",
-        assignee=await _who(session, customer, firm, kind),
+        assignee=await calls.caller_of(session, customer.id or 0, firm)
+        if kind == CALL
+        else tasks.assignee(firm, "accounting"),
         due=today + timedelta(days=1),
         case_id=request.case_id,
         at=request.at,

@@ -30,7 +30,7 @@ from models.store.dunning import (
     questions,
     sending,
 )
-from models.store.dunning.proposing import Wish
+from models.store.dunning.notices import Wish
 from models.store.dunning.telling import customer_no_of
 from models.store.effects import once
 from models.tables import Customer
@@ -104,21 +104,14 @@ class DunningCaseActivities:
     @activity.defn(name="take_dunning_decision")
     async def take_dunning_decision(self, request: DecisionRequest) -> DunningProgress:
         """Store a decision that came through Temporal (the API stores its own) and look again."""
-        command = request.command
         async with self.services.database.transaction() as session:
 
             async def store() -> Json:
-                decision = Decision(
-                    name=request.name,
-                    by=f"{command.by} via Temporal",
-                    reason=command.reason,
-                    fields=command.fields,
-                    via_temporal=True,
-                )
+                decision = Decision.through_temporal(request)
                 await decisions.store(session, request.case_id, decision, request.at)
                 return {}
 
-            if not command.stored:
+            if not request.command.stored:
                 await once(session, request, store)
             return await cases.refresh(
                 session, request.case_id, customer_no_of(request.case_id), request.at
@@ -128,7 +121,7 @@ class DunningCaseActivities:
         """Bring the effect about if it is still what the facts ask for."""
         number = customer_no_of(request.case_id)
         async with self.services.database.transaction() as session:
-            customer = await customers.lock(session, (await customers.get(session, number)).id or 0)
+            customer = await customers.locked(session, number)
             plan = (await cases.look(session, request.case_id, number, request.at)).plan
             if (plan.step, plan.cause) == (step, request.cause):
                 await once(session, request, lambda: effect(session, customer, request))

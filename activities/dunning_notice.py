@@ -9,7 +9,6 @@ guess.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from email.message import EmailMessage
 
@@ -26,6 +25,7 @@ from activities.mail_hand_over import (
 )
 from activities.notice_contents import compose, reference_of
 from activities.services import Services
+from activities.unbroken import unbroken
 from activities.waiting import present
 from connectors.letters import Letter, LetterRefusedError
 from connectors.mail import Acceptance
@@ -40,9 +40,6 @@ from models.store.dunning.telling import customer_no_of
 from models.store.repetition import found_done
 from models.tables import Customer
 
-# The event loop itself does not keep its tasks alive.
-_UNDER_WAY: set[asyncio.Task[DunningProgress]] = set()
-
 
 @dataclass(frozen=True, slots=True)
 class NoticeActivities:
@@ -53,12 +50,7 @@ class NoticeActivities:
     @activity.defn(name="send_notice")
     async def send_notice(self, request: StepRequest) -> DunningProgress:
         """Bring the notice that is due and approved to the customer, once."""
-        # Temporal may give this try up; broken off in the middle of a hand-over it would prove
-        # nothing, so it goes on to its end and keeps the next try waiting.
-        sending = asyncio.create_task(self._send(request))
-        _UNDER_WAY.add(sending)
-        sending.add_done_callback(_UNDER_WAY.discard)
-        return await asyncio.shield(sending)
+        return await unbroken(self._send(request))
 
     async def _send(self, request: StepRequest) -> DunningProgress:
         request = request.model_copy(update={"at": present(request.at)})
@@ -221,8 +213,7 @@ class NoticeActivities:
 
 
 async def _locked(session: AsyncSession, request: StepRequest) -> tuple[Customer, DunningNotice]:
-    number = customer_no_of(request.case_id)
-    customer = await customers.lock(session, (await customers.get(session, number)).id or 0)
+    customer = await customers.locked(session, customer_no_of(request.case_id))
     return customer, await notices.get(session, _id(request))
 
 

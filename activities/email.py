@@ -8,7 +8,6 @@ confirmation mails go out again under the same Message-ID.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from email.message import EmailMessage
 
@@ -27,6 +26,7 @@ from activities.mail_hand_over import (
     was_accepted,
 )
 from activities.services import Services
+from activities.unbroken import unbroken
 from domain.errors import TryLaterError
 from models.messages import Progress, StepRequest
 from models.store import cases, mails
@@ -36,8 +36,6 @@ from models.store.repetition import found_done
 __all__ = ["BUSY_PAUSE", "Crossed", "EmailActivities", "NotDeliverableError"]
 
 log = structlog.get_logger("worker")
-# The event loop itself does not keep its tasks alive.
-_UNDER_WAY: set[asyncio.Task[Progress]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +47,7 @@ class EmailActivities:
     @activity.defn(name="send_email")
     async def send_email(self, request: StepRequest) -> Progress:
         """Bring the mail that the plan asks for to the customer, once."""
-        # Temporal may give this try up; broken off in the middle of a hand-over it would prove
-        # nothing, so it goes on to its end and keeps the next try waiting.
-        sending = asyncio.create_task(self._send(request))
-        _UNDER_WAY.add(sending)
-        sending.add_done_callback(_UNDER_WAY.discard)
-        return await asyncio.shield(sending)
+        return await unbroken(self._send(request))
 
     async def _send(self, request: StepRequest) -> Progress:
         # Held while we send: the database frees it with the connection of a dead worker.

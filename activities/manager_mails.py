@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from email.message import EmailMessage
 
@@ -16,6 +15,7 @@ from activities.mail_hand_over import (
     was_accepted,
 )
 from activities.services import Services
+from activities.unbroken import unbroken
 from documents.mail_message import build_message
 from documents.manager_mail import KIND, HandedOver, ManagerMail, render_manager_mail
 from domain.errors import TryLaterError
@@ -25,9 +25,6 @@ from models.store.database import Connection
 from models.store.dunning import manager_news
 from models.store.dunning.manager_news import News
 from models.store.repetition import found_done
-
-# The event loop itself does not keep its tasks alive.
-_UNDER_WAY: set[asyncio.Task[bool]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +43,7 @@ class ManagerMailActivities:
     @activity.defn(name="tell_manager")
     async def tell_manager(self, request: ManagerMailRequest) -> bool:
         """Send one account manager's mail, once; False if there is nothing left to tell."""
-        # Broken off in the middle of a hand-over it would prove nothing: see ``send_email``.
-        sending = asyncio.create_task(self._send(request))
-        _UNDER_WAY.add(sending)
-        sending.add_done_callback(_UNDER_WAY.discard)
-        return await asyncio.shield(sending)
+        return await unbroken(self._send(request))
 
     async def _send(self, request: ManagerMailRequest) -> bool:
         services, key, at = self.services, request.mail_key, request.at

@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.errors import ConflictError, RefusedError
 from models.store import customers
 from models.store.dunning import cases, notices, opening, proposing
-from models.store.dunning.proposing import Wish
+from models.store.dunning.notices import Wish
 from models.store.dunning.telling import case_id_of, tell
 
 
@@ -22,8 +22,8 @@ async def ask_for(
     if nothing is overdue or the customer must not hear from us now; ConflictError if another one is
     under way.
     """
-    customer_id = (await customers.get(session, customer_no)).id or 0
-    customer = await customers.lock(session, customer_id)
+    customer = await customers.locked(session, customer_no)
+    customer_id = customer.id or 0
     pending = await notices.pending_of(session, customer_id)
     if pending is not None:
         if (pending.proposed_by, pending.raises_level) == (by, raise_level):

@@ -44,6 +44,13 @@ class Decisions(Generic[P]):
         """Tell whether a command was taken before."""
         return command.id in self._seen
 
+    def must_wait_for(self, wanted: str, waiting: str, name: str, command: Command) -> None:
+        """Refuse an update that nothing waits for; what is stored or known is no new decision."""
+        if not (command.stored or self.knows(command) or waiting == wanted):
+            raise ApplicationError(
+                f"The case waits for {waiting}, so there is nothing to {name}.", type="WrongState"
+            )
+
     def note(self, name: str, command: Command) -> None:
         """Let a command wait; one that is known changes nothing."""
         if command.id not in self._seen and all(c.id != command.id for _, c in self._waiting):

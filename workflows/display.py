@@ -45,13 +45,7 @@ class DunningDisplay(_Shown):
 
 def attributes(progress: Progress) -> list[SearchAttributeUpdate[Any]]:
     """Return the search attributes of a case that say something."""
-    plan = progress.plan
-    found: list[SearchAttributeUpdate[Any]] = [
-        key.CASE_STATUS.value_set(plan.status.value),
-        key.WAITING_FOR.value_set(plan.waiting_for.value),
-        key.NEEDS_ATTENTION.value_set(plan.attention),
-        key.AMOUNT_DUE.value_set(float(progress.amount_due)),
-    ]
+    found = _of_every_case(progress)
     if progress.customer_no:
         found.append(key.CUSTOMER_NO.value_set(progress.customer_no))
     if progress.invoice_no:
@@ -85,14 +79,7 @@ def details(progress: Progress) -> str:
 
 def dunning_attributes(progress: DunningProgress) -> list[SearchAttributeUpdate[Any]]:
     """Return the search attributes of a dunning case that say something."""
-    plan = progress.plan
-    found: list[SearchAttributeUpdate[Any]] = [
-        key.CASE_STATUS.value_set(plan.status.value),
-        key.WAITING_FOR.value_set(plan.waiting_for.value),
-        key.NEEDS_ATTENTION.value_set(plan.attention),
-        key.AMOUNT_DUE.value_set(float(progress.amount_due)),
-        key.DUNNING_LEVEL.value_set(progress.level),
-    ]
+    found = [*_of_every_case(progress), key.DUNNING_LEVEL.value_set(progress.level)]
     if progress.oldest_due:
         found.append(key.DUE_DATE.value_set(_midnight(progress.oldest_due)))
     return found
@@ -114,6 +101,16 @@ def dunning_details(progress: DunningProgress) -> str:
         f"- **Customer:** {progress.customer_no}",
     ]
     return "\n".join(rows)
+
+
+def _of_every_case(progress: Progress | DunningProgress) -> list[SearchAttributeUpdate[Any]]:
+    plan = progress.plan
+    return [
+        key.CASE_STATUS.value_set(plan.status.value),
+        key.WAITING_FOR.value_set(plan.waiting_for.value),
+        key.NEEDS_ATTENTION.value_set(plan.attention),
+        key.AMOUNT_DUE.value_set(float(progress.amount_due)),
+    ]
 
 
 def _midnight(day: date) -> datetime:

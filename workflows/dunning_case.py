@@ -12,7 +12,7 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, is_cancelled_exception
+from temporalio.exceptions import is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from domain.dunning.case import Step, WaitingFor
@@ -224,13 +224,8 @@ class DunningCase:
         return self._progress
 
     def _must_wait_for(self, wanted: WaitingFor, name: str, command: Command) -> None:
-        if command.stored or self._decisions.knows(command):
-            return
         waiting = self._progress.plan.waiting_for if self._progress else WaitingFor.NOTHING
-        if waiting is not wanted:
-            raise ApplicationError(
-                f"The case waits for {waiting}, so there is nothing to {name}.", type="WrongState"
-            )
+        self._decisions.must_wait_for(wanted, waiting, name, command)
 
     async def _take_decision(self, name: str, command: Command) -> DunningProgress:
         """Store the decision unless the API has, and see what follows from it."""

@@ -287,13 +287,8 @@ class OrderToCash:
         return self._progress
 
     def _must_wait_for(self, wanted: WaitingFor, name: str, command: Command) -> None:
-        if command.stored or self._decisions.knows(command):
-            return
         waiting = self._progress.plan.waiting_for if self._progress else WaitingFor.NOTHING
-        if waiting is not wanted:
-            raise ApplicationError(
-                f"The case waits for {waiting}, so there is nothing to {name}.", type="WrongState"
-            )
+        self._decisions.must_wait_for(wanted, waiting, name, command)
 
     async def _take_decision(self, name: str, command: Command) -> Progress:
         """Store the decision unless the API has, and see what follows from it."""

@@ -22,7 +22,7 @@ class EffectPolicy:
     """Deadlines and repetition for one kind of effect.
 
     ``local``: nothing but our own house is in its way, so it is first tried inside the workflow
-    task (3 tries within 3 s) and only then as a regular activity with all the patience of one.
+    task (``LOCAL_TRIES``) and only then as a regular activity with all the patience of one.
     ``give_up_after`` is the business deadline; ``None`` repeats until it works.
     """
 

@@ -58,6 +58,18 @@ async def lock(session: AsyncSession, customer_id: int) -> Customer:
     return (await session.exec(query)).one()
 
 
+async def locked(session: AsyncSession, customer_no: str) -> Customer:
+    """Return a customer as it is once its row is locked; NotFoundError if there is none.
+
+    Read before it is locked, it may be older than the lock.
+    """
+    query = select(Customer).where(Customer.customer_no == customer_no).with_for_update()
+    customer = (await session.exec(query.execution_options(populate_existing=True))).one_or_none()
+    if customer is None:
+        raise _unknown(customer_no)
+    return customer
+
+
 async def hold(session: AsyncSession, customer_id: int) -> None:
     """Take the same lock without reading the customer."""
     await _HOLD.run(session, id=customer_id)
@@ -68,8 +80,12 @@ async def get(session: AsyncSession, customer_no: str) -> Customer:
     query = select(Customer).where(Customer.customer_no == customer_no)
     customer = (await session.exec(query)).one_or_none()
     if customer is None:
-        raise NotFoundError(f"There is no customer {customer_no}.")
+        raise _unknown(customer_no)
     return customer
+
+
+def _unknown(customer_no: str) -> NotFoundError:
+    return NotFoundError(f"There is no customer {customer_no}.")
 
 
 async def list_all(session: AsyncSession) -> list[Customer]:

@@ -12,6 +12,7 @@ from domain.corrections import correct
 from domain.errors import ConflictError, ForbiddenError, NotFoundError, RefusedError
 from domain.order_case import Standing, WaitingFor, decide
 from models.codec import dump_order, load_order
+from models.messages import DecisionRequest
 from models.store import approvals, cases, endings, history, tasks
 from models.tables import SalesOrder
 
@@ -28,6 +29,18 @@ class Decision:
     reason: str = ""
     fields: dict[str, str] = field(default_factory=dict)
     via_temporal: bool = False
+
+    @classmethod
+    def through_temporal(cls, request: DecisionRequest) -> Decision:
+        """Return what a person decided who reached the workflow, not our API."""
+        command = request.command
+        return cls(
+            name=request.name,
+            by=f"{command.by} via Temporal",
+            reason=command.reason,
+            fields=command.fields,
+            via_temporal=True,
+        )
 
 
 async def store(session: AsyncSession, case_id: str, decision: Decision, at: datetime) -> bool:

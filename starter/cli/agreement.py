@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from starter.cli.client import client_of
+from starter.cli.client import client_of, given
 from starter.cli.output import (
     AsJson,
     Column,
@@ -60,7 +60,7 @@ def add(
 ) -> None:
     """Record a promise; it replaces the customer's open one. Rules wait until the day is over."""
     body = {"date": date, "amount": amount, "currency": currency}
-    done = client_of(context).post("customers", customer, "promises", body=_given(body))
+    done = client_of(context).post("customers", customer, "promises", body=given(body))
     what = f"{done['amount']} {done['currency']}" if amount else "all that is due"
     sentence = f"Customer {customer} has promised to pay {what} by {date}."
     say(done, sentence, as_json=as_json)
@@ -103,7 +103,7 @@ def create(
 ) -> None:
     """Agree on equal instalments; the last one takes what rounding leaves over."""
     body = {"total": total, "currency": currency, "count": count, "first": first, "every": every}
-    done = client_of(context).post("customers", customer, "instalments", body=_given(body))
+    done = client_of(context).post("customers", customer, "instalments", body=given(body))
     if not as_json and not done["known"]:
         _show(done)
     else:
@@ -131,10 +131,6 @@ def cancel(
     body = {"reason": reason}
     done = client_of(context).post("customers", customer, "instalments", "cancel", body=body)
     say(done, f"The instalments of customer {customer} are cancelled.", as_json=as_json)
-
-
-def _given(body: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in body.items() if value is not None}
 
 
 def _show(plan: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from starter.cli.client import client_of
+from starter.cli.client import client_of, given
 from starter.cli.output import AsJson, Column, say, show_list
 
 dispute = typer.Typer(help="Disputes about invoices.", no_args_is_help=True)
@@ -82,8 +82,8 @@ def set_block(
     as_json: AsJson = False,
 ) -> None:
     """Keep dunning away from a customer, or from one of its invoices."""
-    given = {"invoice": invoice, "until": until, "reason": reason}
-    body = {name: value for name, value in given.items() if value is not None}
+    options = {"invoice": invoice, "until": until, "reason": reason}
+    body = given(options)
     done = client_of(context).post("customers", customer, "block", body=body)
     what = f"invoice {invoice}" if invoice else f"customer {customer}"
     until_when = f" until {until}" if until else ""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from starter.cli.client import client_of
+from starter.cli.client import client_of, given
 from starter.cli.output import AsJson, say
 
 group = typer.Typer(help="Calls to customers.", no_args_is_help=True)
@@ -36,13 +36,13 @@ def note(
     as_json: AsJson = False,
 ) -> None:
     """Note a call of today; the same outcome twice a day is one call."""
-    given = {
+    options = {
         "outcome": outcome,
         "date": date,
         "amount": amount,
         "currency": currency,
         "invoice": invoice,
     }
-    body = {name: value for name, value in given.items() if value is not None}
+    body = given(options)
     done = client_of(context).post("customers", customer, "calls", body=body)
     say(done, f"The call to customer {customer} is noted.", as_json=as_json)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from domain.errors import Problem, RefusedError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from starter.cli import Context
     from starter.stack.datadir import DataDir
+
+T = TypeVar("T")
 
 PATIENCE = 60.0  # a command waits up to ten seconds for a worker, on a busy machine
 
@@ -82,7 +84,7 @@ class Client:
         secure = address.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         connection = kind(address.hostname or "", address.port, timeout=patience)
-        given = {key: value for key, value in (query or {}).items() if value is not None}
+        asked = given(query or {})
         target = f"{address.path}/api/{'/'.join(quote(part, safe='') for part in path)}"
         headers = {
             "Authorization": f"Bearer {self.token}",
@@ -93,7 +95,7 @@ class Client:
             # The API may answer before it has read all of a body that is too large.
             with suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(
-                    method, f"{target}?{urlencode(given)}" if given else target, content, headers
+                    method, f"{target}?{urlencode(asked)}" if asked else target, content, headers
                 )
             answer = connection.getresponse()
             received = answer.read()
@@ -106,6 +108,11 @@ class Client:
         if answer.status >= 400:
             raise _refusal(received, answer.status, self.url)
         return Answer(received, {name.lower(): value for name, value in answer.getheaders()})
+
+
+def given(options: Mapping[str, T | None]) -> dict[str, T]:
+    """Return the options that were given; what was left out is not sent."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def client_of(context: typer.Context) -> Client:

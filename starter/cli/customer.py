@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from domain.errors import RefusedError
-from starter.cli.client import client_of
+from starter.cli.client import client_of, given
 from starter.cli.output import AsJson, Column, say, show_list, show_object
 
 group = typer.Typer(help="Customers.", no_args_is_help=True)
@@ -64,7 +64,7 @@ def edit(
     as_json: AsJson = False,
 ) -> None:
     """Change a customer: days to pay, and what dunning rules go by. What is left out stays."""
-    given = {
+    options = {
         "terms_days": terms_days,
         "problematic": problematic,
         "preferred_contact": preferred_contact,
@@ -72,7 +72,7 @@ def edit(
         "manager": manager,
         "custom_fields": dict(map(_field, custom_field)) if custom_field else None,
     }
-    body = {name: value for name, value in given.items() if value is not None}
+    body = given(options)
     changed = client_of(context).post("customers", customer, body=body or {"terms_days": None})
     show_object(changed, as_json=as_json)
 

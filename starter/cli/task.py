@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from starter.cli.client import client_of
+from starter.cli.client import client_of, given
 from starter.cli.output import AsJson, Column, print_json, show_list, show_object
 
 group = typer.Typer(help="Tasks of people.", no_args_is_help=True)
@@ -65,7 +65,7 @@ def done(
     as_json: AsJson = False,
 ) -> None:
     """Mark a task as done; what came of a call is recorded with it."""
-    given = {
+    options = {
         "outcome": outcome,
         "date": date,
         "amount": amount,
@@ -73,7 +73,7 @@ def done(
         "invoice": invoice,
         "note": note,
     }
-    body = {name: value for name, value in given.items() if value is not None}
+    body = given(options)
     finished = client_of(context).post("tasks", task, "done", body=body)
     if as_json:
         print_json(finished)

@@ -54,8 +54,7 @@ async def of_customer(
     session: AsyncSession, customer_no: str, invoice_no: str | None = None
 ) -> Subject:
     """Lock a customer and return it, or one invoice of it, as what is to be blocked."""
-    customer = await customers.get(session, customer_no)
-    await customers.hold(session, customer.id or 0)
+    customer = await customers.locked(session, customer_no)
     if invoice_no is None:
         return Subject(customer)
     invoice = await _invoice(session, invoice_no)

@@ -12,7 +12,7 @@ from domain.dunning.actions import Action
 from domain.dunning.rule_file import read_rule
 from models.dunning_tables import DunningNotice, DunningRuleVersion, MailBounce
 from models.store import customers, history
-from models.store.dunning.proposing import Wish
+from models.store.dunning.notices import Wish
 from models.store.dunning.telling import tell
 from models.store.sql import Statement
 

@@ -86,8 +86,7 @@ async def finish_task(session: AsyncSession, task_id: int, call: Call, noted: No
     """Mark a call task as done with what came of it, all in one; False if exactly that is known."""
     task = await tasks.get(session, task_id)
     customer_no = (task.case_id or "").removeprefix(PREFIX)
-    customer = await customers.get(session, customer_no)
-    await customers.hold(session, customer.id or 0)
+    customer = await customers.locked(session, customer_no)
     query = select(Task).where(Task.id == task_id).with_for_update()
     task = (await session.exec(query.execution_options(populate_existing=True))).one()
     outcome = read(call)
@@ -108,9 +107,8 @@ async def finish_task(session: AsyncSession, task_id: int, call: Call, noted: No
 
 async def note(session: AsyncSession, customer_no: str, call: Call, noted: Noted) -> bool:
     """Note a call that no task asked for; the same outcome twice a day is one call: False."""
-    customer = await customers.get(session, customer_no)
+    customer = await customers.locked(session, customer_no)
     customer_id = customer.id or 0
-    await customers.hold(session, customer_id)
     outcome = read(call)
     if call.note is not None:
         raise RefusedError("A note is kept in a task: leave it out, this call has none.")

@@ -15,6 +15,7 @@ from domain.errors import NotFoundError
 from domain.money import round_amount
 from models.messages import DunningProgress
 from models.store.dunning import accounts, holding
+from models.store.dunning.facts import HOLDS_TODAY
 from models.store.dunning.holding import Held
 from models.store.sql import Row, Statement
 
@@ -23,7 +24,6 @@ OLDEST_CLAIM = timedelta(days=30)
 
 # What a case does itself; marks and words to account managers are the run's own.
 BY_CASE = tuple(action for action, traits in TRAITS.items() if traits.contacts)
-_HOLDS = "b.lifted_at is null and b.since <= :today and (b.until is null or b.until >= :today)"
 
 _FACTS = Statement(rf"""
 select c.id as customer_id, c.customer_no, y.*, f.closed_at is not null as closed,
@@ -69,7 +69,7 @@ cross join lateral (
                   filter (where o.currency = coalesce(notice.notice_currency, y.currency)), 0)
            as debt
   from open_item o cross join lateral (
-    select exists (select from dunning_block b where b.invoice_id = o.invoice_id and {_HOLDS})
+    select exists (select from dunning_block b where b.invoice_id = o.invoice_id and {HOLDS_TODAY})
       as held) d
   where o.customer_id = c.id and o.open_amount > 0) items
 cross join lateral (

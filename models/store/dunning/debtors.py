@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.dunning.filters import CUSTOM_FIELDS
 from models.dunning_tables import Debtor
+from models.store.dunning.facts import HOLDS_TODAY
 
 CUSTOM = tuple(f"custom_field_{n}" for n in range(1, CUSTOM_FIELDS + 1))
 
@@ -34,8 +35,7 @@ left join lateral (
   order by p.due_date, p.id limit 1) p on true
 left join lateral (
   select * from dunning_block b where b.customer_id = c.id and b.invoice_id is null
-  and b.lifted_at is null and b.since <= cast(:today as date)
-  and (b.until is null or b.until >= cast(:today as date))
+  and {HOLDS_TODAY}
   order by b.until desc nulls first limit 1) b on true
 where cast(:number as text) is null or c.customer_no = :number
 """)  # noqa: S608 - names of our own columns

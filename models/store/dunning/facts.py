@@ -14,7 +14,8 @@ from domain.dunning.filters import CUSTOM_FIELDS, FIELDS, Filter, Kind, Operator
 from domain.dunning.holds import Hold
 from domain.dunning.rule import Rule
 
-_HOLDS_TODAY = (
+# Of a block ``b``: it keeps dunning away on the day ``:today``.
+HOLDS_TODAY = (
     "b.lifted_at is null and b.since <= cast(:today as date)"
     " and (b.until is null or b.until >= cast(:today as date))"
 )
@@ -30,7 +31,7 @@ OWED = f"""
          min(o.due_date) filter (
            where o.due_date < cast(:today as date) and o.invoice_id not in (
              select b.invoice_id from dunning_block b
-             where b.invoice_id is not null and {_HOLDS_TODAY})) as oldest
+             where b.invoice_id is not null and {HOLDS_TODAY})) as oldest
   from open_item o where o.open_amount > 0 group by o.customer_id
   offset 0
 """  # noqa: S608 - text of our own
@@ -83,7 +84,7 @@ _NEEDS = {
 }
 
 _BLOCKED = f"""exists (select from dunning_block b
-  where b.customer_id = c.id and b.invoice_id is null and {_HOLDS_TODAY})"""
+  where b.customer_id = c.id and b.invoice_id is null and {HOLDS_TODAY})"""
 _PENDING = """exists (select from dunning_notice n
   where n.customer_id = c.id and n.status in ('proposed', 'approved', 'unknown'))"""
 _REJECTED = f"""exists (select from dunning_notice n

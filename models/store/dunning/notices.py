@@ -13,13 +13,15 @@ from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from domain.dunning.notice import INSTALMENT_REMINDER
 from domain.errors import NotFoundError
 from models.dunning_tables import DunningNotice, DunningNoticeItem
 from models.store import approvals, history
+from models.store.dunning.facts import HOLDS_TODAY
 from models.store.sql import Statement
 from models.tables import Approval
 
-_DUE = Statement("""
+_DUE = Statement(f"""
 select o.invoice_id, o.invoice_no, i.issue_date, o.due_date, o.open_amount, o.currency,
        coalesce(m.notices_count, 0) + (
          select count(*) from dunning_notice_item x join dunning_notice n on n.id = x.notice_id
@@ -28,10 +30,9 @@ from open_item o join invoice i on i.id = o.invoice_id
 left join imported_item m on m.invoice_id = o.invoice_id
 where o.customer_id = :customer_id and o.open_amount > 0
   and (cast(:every as boolean) or o.due_date < :today)
-  and not exists (select from dunning_block b where b.invoice_id = o.invoice_id
-    and b.lifted_at is null and b.since <= :today and (b.until is null or b.until >= :today))
+  and not exists (select from dunning_block b where b.invoice_id = o.invoice_id and {HOLDS_TODAY})
 order by o.due_date, o.invoice_id
-""")
+""")  # noqa: S608 - text of our own
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +49,49 @@ class DueItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """A notice as it is proposed; ``amount`` is the most that may go out under it (X13).
+class Wish:
+    """Which notice is wanted, and by whom; ``template`` None means that of the level.
 
-    ``rule`` is the proposing rule's name; a person proposes as ``proposed_by``. ``expires_at`` is
-    set where a person has to approve it.
+    ``channel`` is ``email``, ``letter`` or ``email_or_letter`` (K8). A rule's wish names the rule
+    and its version, a person's the person.
+    """
+
+    why: str
+    channel: str
+    raises_level: bool = True
+    template: str | None = None
+    registered_mail: bool = False
+    needs_approval: bool = True
+    rule: str = ""
+    rule_id: int | None = None
+    rule_version_id: int | None = None
+    claim_id: int | None = None
+    proposed_by: str = ""
+
+    @property
+    def on_agreed_date(self) -> bool:
+        """Whether it reminds of an agreed date instead of what is overdue (K4)."""
+        return self.template == INSTALMENT_REMINDER and not self.raises_level
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A notice as it is proposed: the wish, and what it comes to today.
+
+    ``amount`` is the most that may go out under it (X13). ``expires_at`` is set where a person has
+    to approve it.
     """
 
     customer_id: int
     case_id: str
     ladder: int
     level: int
-    raises_level: bool
     channel: str
     template: str
     amount: Decimal
     currency: str
-    why: str
+    wish: Wish
     items: tuple[DueItem, ...] = ()
-    registered_mail: bool = False
-    claim_id: int | None = None
-    rule: str = ""
-    rule_id: int | None = None
-    rule_version_id: int | None = None
-    proposed_by: str = ""
     expires_at: datetime | None = None
 
 
@@ -88,7 +108,7 @@ async def due_items(
 
 async def propose(session: AsyncSession, proposal: Proposal, key: str, at: datetime) -> int:
     """Propose a notice and ask for its approval where one is needed; return its id."""
-    approval_id = None
+    wish, approval_id = proposal.wish, None
     if proposal.expires_at is not None:
         approval_id = await approvals.request(
             session,
@@ -97,30 +117,30 @@ async def propose(session: AsyncSession, proposal: Proposal, key: str, at: datet
             step=approvals.SEND_NOTICE,
             amount=proposal.amount,
             currency=proposal.currency,
-            why=proposal.why,
+            why=wish.why,
             at=at,
-            proposed_by=proposal.proposed_by,
-            rule=proposal.rule,
+            proposed_by=wish.proposed_by,
+            rule=wish.rule,
             customer_id=proposal.customer_id,
         )
     notice = DunningNotice(
         customer_id=proposal.customer_id,
         dunning_case_id=proposal.ladder,
-        claim_id=proposal.claim_id,
+        claim_id=wish.claim_id,
         approval_id=approval_id,
-        rule_id=proposal.rule_id,
-        rule_version_id=proposal.rule_version_id,
+        rule_id=wish.rule_id,
+        rule_version_id=wish.rule_version_id,
         status="proposed",
         level=proposal.level,
-        raises_level=proposal.raises_level,
+        raises_level=wish.raises_level,
         channel=proposal.channel,
         template=proposal.template,
-        registered_mail=proposal.registered_mail,
+        registered_mail=wish.registered_mail,
         amount=proposal.amount,
         currency=proposal.currency,
-        why=proposal.why,
+        why=wish.why,
         proposed_at=at,
-        proposed_by=proposal.proposed_by,
+        proposed_by=wish.proposed_by,
         expires_at=proposal.expires_at,
     )
     session.add(notice)
@@ -128,8 +148,8 @@ async def propose(session: AsyncSession, proposal: Proposal, key: str, at: datet
     for item in proposal.items:
         session.add(listed(notice, item))
     said = f"Notice {notice.id} (level {notice.level}, {notice.amount:.2f} {notice.currency})"
-    whose = f"by the rule {proposal.rule!r}" if proposal.rule else f"by {proposal.proposed_by}"
-    text = f"{said} proposed {whose}: {proposal.why}"
+    whose = f"by the rule {wish.rule!r}" if wish.rule else f"by {wish.proposed_by}"
+    text = f"{said} proposed {whose}: {wish.why}"
     history.note(session, proposal.case_id, at, "notice_proposed", text, notice=notice.id)
     if approval_id is None:
         notice.status, notice.decided_at = "approved", at

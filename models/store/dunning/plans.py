@@ -41,9 +41,8 @@ async def create(
     by: str,
 ) -> bool:
     """Agree on instalments; False if exactly these are open. An open promise is replaced."""
-    customer = await customers.get(session, customer_no)
+    customer = await customers.locked(session, customer_no)
     customer_id = customer.id or 0
-    await customers.hold(session, customer_id)
     known = await agreements.current(session, customer_id)
     if known and known.row.kind == INSTALMENTS:
         if _is_the_same(known, request):
@@ -100,8 +99,7 @@ async def cancel(
     session: AsyncSession, customer_no: str, *, reason: str, at: datetime, by: str
 ) -> bool:
     """End the open plan; False if the last one was cancelled before. What was paid stays paid."""
-    customer = await customers.get(session, customer_no)
-    await customers.hold(session, customer.id or 0)
+    customer = await customers.locked(session, customer_no)
     known = await show(session, customer_no)
     if known.status == "withdrawn":
         return False

@@ -48,9 +48,8 @@ async def add(
     by: str,
 ) -> bool:
     """Record a promise; False if exactly that one is open. Another open one is replaced."""
-    customer = await customers.get(session, customer_no)
+    customer = await customers.locked(session, customer_no)
     customer_id = customer.id or 0
-    await customers.hold(session, customer_id)
     known = await agreements.current(session, customer_id)
     if known and known.row.kind == INSTALMENTS:
         raise ConflictError(
@@ -93,9 +92,8 @@ async def remove(
     session: AsyncSession, customer_no: str, promise_id: int | None, *, at: datetime, by: str
 ) -> bool:
     """Withdraw the customer's open promise; False if it was withdrawn before."""
-    customer = await customers.get(session, customer_no)
+    customer = await customers.locked(session, customer_no)
     customer_id = customer.id or 0
-    await customers.hold(session, customer_id)
     known = await agreements.current(session, customer_id)
     if promise_id is not None and (known is None or known.dates[0].id != promise_id):
         return await _earlier(session, customer_id, customer_no, promise_id)

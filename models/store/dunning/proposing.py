@@ -6,7 +6,6 @@ caller holds the customer's lock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -19,9 +18,9 @@ from domain.dunning.ladder import template_of
 from domain.dunning.notice import INSTALMENT_REMINDER
 from models.dunning_tables import DunningNotice
 from models.store import company
-from models.store.dunning import cases, ladders, notice_lists, notices, reminders
+from models.store.dunning import ladders, notice_lists, notices, reminders
 from models.store.dunning.claims import Claim
-from models.store.dunning.notices import DueItem, Proposal
+from models.store.dunning.notices import DueItem, Proposal, Wish
 from models.store.sql import Statement
 from models.tables import Customer
 
@@ -29,32 +28,6 @@ _DEBT = Statement("""
 select coalesce(sum(open_amount), 0) from open_item
 where customer_id = :customer_id and currency = :currency and open_amount > 0
 """)
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """Which notice is wanted, and by whom; ``template`` None means that of the level.
-
-    ``channel`` is ``email``, ``letter`` or ``email_or_letter`` (K8). A rule's wish names the rule
-    and its version, a person's the person.
-    """
-
-    why: str
-    channel: str
-    raises_level: bool = True
-    template: str | None = None
-    registered_mail: bool = False
-    needs_approval: bool = True
-    rule: str = ""
-    rule_id: int | None = None
-    rule_version_id: int | None = None
-    claim_id: int | None = None
-    proposed_by: str = ""
-
-    @property
-    def on_agreed_date(self) -> bool:
-        """Whether it reminds of an agreed date instead of what is overdue (K4)."""
-        return self.template == INSTALMENT_REMINDER and not self.raises_level
 
 
 def of_claim(claim: Claim, level: int) -> Wish:
@@ -105,7 +78,6 @@ async def propose(
     zone = ZoneInfo(firm.time_zone)
     today = at.astimezone(zone).date()
     customer_id = customer.id or 0
-    found = await cases.standing(session, case_id, customer.customer_no, today, zone)
     if wish.on_agreed_date:
         items: list[DueItem] = []
         amount, currency = await _agreed(session, customer_id, today, firm.currency)
@@ -116,25 +88,18 @@ async def propose(
         amount = sum((item.open_amount for item in items), Decimal(0))
     if amount <= 0:
         return None
-    level = found.level + int(wish.raises_level)
+    level = await ladders.level(session, customer_id) + int(wish.raises_level)
     proposal = Proposal(
         customer_id=customer_id,
         case_id=case_id,
         ladder=await ladders.current(session, customer_id, at),
         level=level,
-        raises_level=wish.raises_level,
         channel=_channel(wish.channel, customer),
         template=wish.template or template_of(max(level, 1)),
-        registered_mail=wish.registered_mail,
         amount=amount,
         currency=currency,
-        why=wish.why,
+        wish=wish,
         items=tuple(items),
-        claim_id=wish.claim_id,
-        rule=wish.rule,
-        rule_id=wish.rule_id,
-        rule_version_id=wish.rule_version_id,
-        proposed_by=wish.proposed_by,
         expires_at=_expiry(at, firm, zone) if wish.needs_approval else None,
     )
     return await notices.propose(session, proposal, key, at)

@@ -37,8 +37,7 @@ async def answer(
     """
     task = await tasks.get(session, task_id)
     case_id = task.case_id or ""
-    customer = await customers.get(session, customer_no_of(case_id))
-    await customers.hold(session, customer.id or 0)
+    customer = await customers.locked(session, customer_no_of(case_id))
     query = select(Task).where(Task.id == task_id).with_for_update()
     task = (await session.exec(query.execution_options(populate_existing=True))).one()
     allowed = OUTCOMES[task.kind]

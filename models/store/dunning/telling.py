@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -28,18 +28,11 @@ def customer_no_of(case_id: str) -> str:
     return case_id.removeprefix(PREFIX)
 
 
-async def tell(
-    session: AsyncSession,
-    customer_id: int,
-    at: datetime,
-    cause: str,
-    *,
-    after: timedelta = timedelta(0),
-) -> None:
+async def tell(session: AsyncSession, customer_id: int, at: datetime, cause: str) -> None:
     """Let the customer's dunning case, if one is open, look at the facts again.
 
     For what people agree or set; what is posted (invoices, payments) the database tells by itself.
     """
     case_id: str | None = await _IS_OPEN.value(session, customer_id=customer_id)
     if case_id is not None:
-        await outbox.tell(session, case_id, LOOK_AGAIN, at, after=after, outbox_id=cause)
+        await outbox.tell(session, case_id, LOOK_AGAIN, at, outbox_id=cause)

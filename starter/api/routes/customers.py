@@ -18,6 +18,7 @@ from domain.money import parse_decimal
 from models.store import company, customers, history, views
 from models.store.dunning import accounts, agreements, blocks, calls, debtors
 from models.store.dunning.accounts import Outlook
+from models.store.dunning.telling import case_id_of
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Input, Line, Name
 from starter.api.routes.agreements import plan_summary
@@ -60,13 +61,12 @@ async def edit_customer(customer_no: Name, body: Change, services: Uses, user: F
     """Change what dunning and invoices go by; empty terms: the company's hold again (F1)."""
     changes = _changes(body)
     async with services.database.transaction() as session:
-        customer = await customers.get(session, customer_no)
-        await customers.lock(session, customer.id or 0)
+        customer = await customers.locked(session, customer_no)
         if "terms_days" in body.model_fields_set:
             await customers.set_terms(session, customer_no, body.terms_days)
         await debtors.put(session, customer.id or 0, changes, now())
         if changes:
-            case, said = f"dunning-{customer_no}", f"Changed: {', '.join(changes)}"
+            case, said = case_id_of(customer_no), f"Changed: {', '.join(changes)}"
             history.note(session, case, now(), "customer_changed", said, user.name)
     return (await _read(services, customer_no))[0]
 

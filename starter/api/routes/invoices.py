@@ -14,7 +14,7 @@ from models.store import company, documents, invoices, views
 from starter.api.auth import Viewer
 from starter.api.inputs import Name
 from starter.api.services import Json, Uses, now
-from starter.api.shapes import money
+from starter.api.shapes import file_of, money
 
 router = APIRouter(prefix="/api/invoices")
 
@@ -66,14 +66,7 @@ async def export_invoice(invoice_no: Name, services: Uses, _: Viewer) -> Respons
     async with services.database.transaction() as session:
         invoice = await invoices.get(session, invoice_no)
         document = await documents.get(session, invoice.document_id)
-    return Response(
-        document.content,
-        media_type=document.media_type,
-        headers={
-            "Content-Disposition": f'attachment; filename="{document.filename}"',
-            "X-Content-SHA256": document.sha256,
-        },
-    )
+    return file_of(document)
 
 
 def _figures(row: Mapping[Any, Any], today: date) -> Json:

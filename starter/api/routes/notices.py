@@ -12,7 +12,7 @@ from starter import notices
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Input, Key, Line
 from starter.api.services import Json, Uses, now
-from starter.api.shapes import money
+from starter.api.shapes import file_of, money
 
 router = APIRouter(prefix="/api/notices")
 
@@ -74,14 +74,7 @@ async def export_notice(notice_id: Key, services: Uses, _: Viewer) -> Response:
         if row["document_id"] is None:
             raise NotFoundError(f"Notice {notice_id} has no document: it has not gone out.")
         document = await documents.get(session, row["document_id"])
-    return Response(
-        document.content,
-        media_type=document.media_type,
-        headers={
-            "Content-Disposition": f'attachment; filename="{document.filename}"',
-            "X-Content-SHA256": document.sha256,
-        },
-    )
+    return file_of(document)
 
 
 def _notice(row: Row) -> Json:

@@ -12,10 +12,18 @@ from starter import rules
 from starter.channel_secrets import first_sources, new_secret
 
 
-async def prepare(database: Database, settings: Settings, at: datetime) -> None:
-    """Ship the rules; make the channels if there is none yet and a key to seal their secrets."""
+async def prepare(database: Database, settings: Settings, at: datetime) -> bool:
+    """Ship the rules; make the channels if there is none yet and a key to seal their secrets.
+
+    Return whether there are rules that were not there before.
+    """
     async with database.transaction() as session:
-        await rules.ship(session, at)
+        shipped = await rules.ship(session, at)
+    await _make_channels(database, settings, at)
+    return shipped
+
+
+async def _make_channels(database: Database, settings: Settings, at: datetime) -> None:
     if not settings.secret_key.get_secret_value():
         return
     vault = Vault(settings)

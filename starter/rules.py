@@ -48,15 +48,19 @@ async def edit(
     return {"name": rule.name, "known": not changed}
 
 
-async def ship(session: AsyncSession, at: datetime) -> None:
-    """Add the rules that come with Zahltag, paused (X17), where there never was any rule."""
+async def ship(session: AsyncSession, at: datetime) -> bool:
+    """Add the rules that come with Zahltag, paused (X17), where there never was any rule.
+
+    Return whether they were added now.
+    """
     firm = await company.find(session)
     if firm is None or await rules.ever_had_one(session):
-        return
+        return False
     for document in shipped_rules():
         rule = read_rule(document)
         start = start_of(rule, firm, at)
         await rules.add(session, rule, start=start, at=at, by="zahltag", paused=True)
+    return True
 
 
 def shown(stored: StoredRule, zone: ZoneInfo, at: datetime) -> Json:

@@ -23,6 +23,7 @@ from starter.api.services import Connect, Services, connect_when_needed, now
 from starter.api.webhooks import PREFIX, webhook_door
 from starter.first_start import prepare
 from starter.intake_desk import Desk
+from starter.schedules import follow
 
 log = structlog.get_logger("api")
 
@@ -95,9 +96,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _prepare(services: Services) -> None:
     while True:
         try:
-            await prepare(services.database, services.settings, now())
+            shipped = await prepare(services.database, services.settings, now())
         except Exception as error:  # noqa: BLE001 - it must outlive every outage
             log.warning("the first start is not complete yet", error=type(error).__name__)
             await asyncio.sleep(RETRY_SECONDS)
         else:
+            if shipped:
+                await follow(services)
             return

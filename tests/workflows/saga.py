@@ -52,9 +52,9 @@ class Theatre:
         return case_id, track
 
     async def _go_on(self, story: Story, strike: Strike | None, case_id: str, track: Track) -> None:
-        meanwhile = list(story.meanwhile)
+        meanwhile, decisions = list(story.meanwhile), 0
         while True:
-            progress = await track.rest()
+            progress = await track.rest(decisions)
             waiting = progress.plan.waiting_for
             if progress.plan.step is Step.WAIT:
                 here = track.awaited(f"wait.{waiting}.{progress.plan.status}")
@@ -62,6 +62,7 @@ class Theatre:
                     await strike.happen(case_id)
             if strike and strike.is_left_behind:
                 strike.settled = True
+                decisions = track.decisions + 1
                 await self.house.decide(case_id, "retry")
                 continue
             if strike and strike.asking and not strike.settled:

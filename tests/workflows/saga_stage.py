@@ -90,7 +90,7 @@ class Track:
 
     awaits: list[Await] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
-    rests: asyncio.Queue[Progress] = field(default_factory=asyncio.Queue)
+    rests: asyncio.Queue[tuple[int, Progress]] = field(default_factory=asyncio.Queue)
     strike: Strike | None = None
     _keys: set[tuple[str, Point | Step]] = field(default_factory=set)
 
@@ -115,11 +115,16 @@ class Track:
         if (self._now(name), passage.point) == (strike.at, strike.point):
             await strike.happen(request.case_id)
 
+    @property
+    def decisions(self) -> int:
+        """How many decisions of people the case has taken."""
+        return sum(name.startswith("take_decision") for name in self.done)
+
     def answered(self, key: str, progress: Progress) -> None:
         """Take note of a step's answer; on a slow machine there may be a second one to it."""
         step = progress.plan.step
         if step in {Step.WAIT, Step.END} and self._is_first(key, step):
-            self.rests.put_nowait(progress)
+            self.rests.put_nowait((self.decisions, progress))
 
     def _is_first(self, key: str, what: Point | Step) -> bool:
         known = (key, what) in self._keys
@@ -129,11 +134,14 @@ class Track:
     def _now(self, name: str) -> Await:
         return Await(name, sum(known.name == name for known in self.awaits))
 
-    async def rest(self) -> Progress:
-        """Wait until the case waits or has ended; return its last word."""
-        progress = await asyncio.wait_for(self.rests.get(), PATIENCE)
-        while not self.rests.empty():
-            progress = self.rests.get_nowait()
+    async def rest(self, decisions: int) -> Progress:
+        """Wait until the case waits or has ended after so many decisions; return its last word.
+
+        A case that was over begins with a look at itself: that is no answer to a decision yet.
+        """
+        taken = -1
+        while taken < decisions or not self.rests.empty():
+            taken, progress = await asyncio.wait_for(self.rests.get(), PATIENCE)
         return progress
 
 

@@ -60,8 +60,7 @@ class Desk:
 
     async def _store(self, batch: list[NewOrder]) -> set[int]:
         try:
-            async with self._database.transaction() as session:
-                return await new_orders.store(session, batch)
+            return await new_orders.commit(self._database, batch)
         except Exception as error:  # noqa: BLE001 - each order meets it again, and answers for itself
             log.warning("a batch is taken in one by one", error=type(error).__name__)
             return set()

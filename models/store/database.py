@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -19,7 +19,12 @@ from models.store import sql
 
 # A statement is planned once per connection: its plan never depends on the values here, and
 # planning the facts of a case anew takes ten times as long as reading them.
-_SERVER_SETTINGS = {"plan_cache_mode": "force_generic_plan"}
+_SERVER_SETTINGS = {
+    "plan_cache_mode": "force_generic_plan",
+    # What is read is in memory or on an SSD. By the default, made for turning disks, a table that
+    # was small when a statement was planned is read whole by every later run, too.
+    "random_page_cost": "1.1",
+}
 Watcher = Callable[[str], Awaitable[None]]
 _AWAY = (
     asyncpg.PostgresConnectionError,
@@ -54,7 +59,7 @@ def make_engine(url: str, *, command_timeout: float | None = None, **options: An
 
 
 class Connection:
-    """One connection of the pool; ``transaction`` is the only way to use it."""
+    """One connection of the pool: for transactions, or for a statement that is one by itself."""
 
     def __init__(
         self, shared: AsyncConnection, driver: asyncpg.Connection, watcher: Watcher | None
@@ -70,7 +75,7 @@ class Connection:
         The transaction is the driver's, so that statements can run without the ORM; the session
         joins it. ConnectionError where the database went away.
         """
-        try:
+        with self._outages_named():
             async with (
                 self._whole(),
                 AsyncSession(self._shared, expire_on_commit=False) as session,
@@ -80,6 +85,19 @@ class Connection:
                 await sql.finish(session)
                 if self._watcher:
                     await self._watcher("before_commit")
+        if self._watcher:
+            await self._watcher("after_commit")
+
+    async def at_once(self, statement: sql.Statement, values: Mapping[str, Any]) -> list[sql.Row]:
+        """Run one statement, a transaction of its own: no begin and no commit to wait for."""
+        with self._outages_named():
+            return await statement.on(self._driver, values)
+
+    @contextmanager
+    def _outages_named(self) -> Iterator[None]:
+        """Raise ConnectionError where the database went away."""
+        try:
+            yield
         except _AWAY as error:
             raise ConnectionError("the database went away") from error
         except (asyncpg.PostgresError, asyncpg.InterfaceError, InternalClientError) as error:
@@ -88,8 +106,6 @@ class Connection:
                 self._driver.terminate()
                 raise ConnectionError("the database went away") from error
             raise
-        if self._watcher:
-            await self._watcher("after_commit")
 
     @asynccontextmanager
     async def _whole(self) -> AsyncIterator[None]:
@@ -148,7 +164,7 @@ async def joined(connection: AsyncConnection) -> AsyncIterator[AsyncSession]:
 
 
 class Database:
-    """A pool of connections; ``transaction`` is the only way to use one."""
+    """A pool of connections; nobody uses one but in a transaction."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
@@ -177,6 +193,11 @@ class Database:
         """Run a block in one transaction: committed at its end, rolled back by an error."""
         async with self._connection() as connection, connection.transaction() as session:
             yield session
+
+    async def at_once(self, statement: sql.Statement, **values: Any) -> list[sql.Row]:  # noqa: ANN401
+        """Run one statement by itself; what it writes is committed when this returns."""
+        async with self._connection() as connection:
+            return await connection.at_once(statement, values)
 
     @asynccontextmanager
     async def alone(self, name: str) -> AsyncIterator[Connection | None]:

@@ -19,8 +19,9 @@ from domain.order import Order
 from domain.order_case import Status
 from models.codec import order_json
 from models.store import ledger, outbox
+from models.store.database import Database
 from models.store.payments import Receipt, receive
-from models.store.sql import Statement
+from models.store.sql import Row, Statement
 
 if TYPE_CHECKING:
     from models.store.intake import Arrival
@@ -74,13 +75,28 @@ async def store(session: AsyncSession, orders: Sequence[NewOrder]) -> set[int]:
     Of several for one case only the first is. What commits at the same time elsewhere under one of
     the unique keys can make the whole statement fail (an integrity error): try again one by one.
     """
-    values = zip(*(order.row for order in orders), strict=True)
-    columns = {name: list(column) for name, column in zip(_COLUMNS, values, strict=True)}
-    stored = await _STORE.rows(session, **columns)
+    stored = await _STORE.rows(session, **_columns(orders))
     for row in stored:
         new = orders[row["place"] - 1]
         if new.receipt and not row["booked"]:  # somebody told of that money before the order came
             await receive(session, new.receipt, new.at, by=new.by)
+    return _places(stored)
+
+
+async def commit(database: Database, orders: Sequence[NewOrder]) -> set[int]:
+    """Do what ``store`` does, in a transaction of its own."""
+    if any(order.receipt for order in orders):
+        async with database.transaction() as session:
+            return await store(session, orders)
+    return _places(await database.at_once(_STORE, **_columns(orders)))
+
+
+def _columns(orders: Sequence[NewOrder]) -> dict[str, list[Any]]:
+    values = zip(*(order.row for order in orders), strict=True)
+    return {name: list(column) for name, column in zip(_COLUMNS, values, strict=True)}
+
+
+def _places(stored: Sequence[Row]) -> set[int]:
     return {row["place"] - 1 for row in stored}
 
 

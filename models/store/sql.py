@@ -35,7 +35,10 @@ class Statement:
 
     async def rows(self, session: AsyncSession, **values: Any) -> list[Row]:  # noqa: ANN401
         """Run it and return every row."""
-        connection = await _connection(session)
+        return await self.on(await _connection(session), values)
+
+    async def on(self, connection: asyncpg.Connection, values: Mapping[str, Any]) -> list[Row]:
+        """Run it on a connection of the driver's and return every row."""
         found: list[Row] = await connection.fetch(self._sql, *self._arguments(values))
         return found
 
@@ -71,7 +74,7 @@ class Statement:
         else:
             await connection.executemany(self._sql, many)
 
-    def _arguments(self, values: dict[str, Any]) -> tuple[Any, ...]:
+    def _arguments(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(_plain(values[name]) for name in self._names)
 
 

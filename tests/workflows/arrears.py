@@ -156,8 +156,8 @@ class Arrears:
             # A case that is about to ask is on hold already.
             asks = file.next_step.startswith("ask a person")
             rests = file.waiting_for != "nothing" or (status is Status.ON_HOLD and not asks)
-            same = file.status == status and rests
-            return file if same and await self._idle(case_id) else None
+            same = file.status == status and rests and await self._idle(case_id)
+            return file if same and await self.house.knows(file) else None
 
         try:
             return await eventually(settled)

@@ -107,6 +107,13 @@ class House:
         """Ask the workflow itself where it stands."""
         return await self.workflow(case_id).query("progress", result_type=Progress)
 
+    async def knows(self, file: CaseFile) -> bool:
+        """Whether the case's workflow has heard of what stands in its file; a closed one has."""
+        if file.closed_at is not None:
+            return True
+        told = await self.workflow(file.id).query("progress")
+        return told is not None and told["plan"]["status"] == file.status
+
     async def case(self, case_id: str) -> CaseFile:
         """Return the case's projection."""
         async with self.database.transaction() as session:
@@ -117,7 +124,8 @@ class House:
 
         async def settled() -> CaseFile | None:
             file = await self.case(case_id)
-            return file if file.status == status and _rests(file) else None
+            rests = file.status == status and _rests(file)
+            return file if rests and await self.knows(file) else None
 
         try:
             return await eventually(settled)

@@ -24,9 +24,9 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## start everything, run the sample orders, show the result (EXIT=1: then stop)
 	@$(BIN)/zahltag demo $(if $(EXIT),--exit,)
 
-# Half of the suite's time is waiting for servers: two workers, each with servers of its own.
+# Much of the time goes by in waiting for servers: three workers, each with servers of its own.
 test: setup ## run the whole test suite, servers included
-	@$(BIN)/pytest -q -n 2 --dist loadfile
+	@$(BIN)/pytest -q -n 3 --dist loadfile
 
 check: setup ## style, types, the arrows between the packages, lock file current
 	@$(BIN)/ruff check .

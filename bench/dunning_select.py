@@ -1,7 +1,9 @@
-"""What a rule run's selection costs: facts, filters and claims against a bare aggregate scan.
+"""What a rule run costs: its selection against a bare aggregate scan, its hand-over to the cases.
 
 ``python -m bench.dunning_select``: 20,000 customers with 100,000 open items; ``FULL=1``: ten times
-as many. Both sides read the same tables of one database in one run, three times, in turns.
+as many. Both sides of the selection read the same tables of one database in one run, three times,
+in turns. The hand-over goes through a Temporal, page by page, in turns with signals-with-start of
+workflows of nothing: the least that Temporal can do for a case. ``make bench`` has one.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.rule_runs import RuleRunActivities
+from activities.rule_runs import AT_ONCE, RuleRunActivities
 from activities.services import Services
+from bench.cpu import memory
 from bench.report import Result, figure, show
 from bench.stack import set_company
 from connectors.mail import SmtpMailer
@@ -102,14 +105,14 @@ async def dunning(client: Client | None, *, full: bool) -> list[Result]:
         try:
             results = [await measure(database)]
             if client:
-                results.append(await handed_over(database, settings, client))
+                results += await handed_over(database, settings, client)
             return results
         finally:
             await database.close()
 
 
-async def handed_over(database: Database, settings: Settings, client: Client) -> Result:
-    """Count how many cases a run opens and tells in a second, page after page."""
+async def handed_over(database: Database, settings: Settings, client: Client) -> list[Result]:
+    """Count how many cases a run opens and tells in a second, page after page, in what memory."""
     await set_company(database)
     rule = replace(read_rule(shipped_rules()[0]), name="hand over")
     async with database.transaction() as session:
@@ -119,15 +122,37 @@ async def handed_over(database: Database, settings: Settings, client: Client) ->
         run_id = (await selection.run(session, stored, request, currency="EUR")).run_id
     activities = RuleRunActivities(Services(database, SmtpMailer(settings), settings))
     environment = ActivityEnvironment(client=client)
-    page = Page(after=0, handed_over=0, last=False)
-    began = time.perf_counter()
+    page, ours, bare, used = Page(after=0, handed_over=0, last=False), 0.0, 0.0, list[int]()
     while not page.last and page.handed_over < MOST_HANDED_OVER:
-        page = await environment.run(
-            activities.hand_over, PageRequest(run_id=run_id, after=page.after, at=AT)
-        )
-    seconds = time.perf_counter() - began
-    print(f"handed over {page.handed_over} cases in {seconds:.1f} s")
-    return figure("dunning_handed_over", page.handed_over / seconds, "cases/s")
+        before, began = page.handed_over, time.perf_counter()
+        asked = PageRequest(run_id=run_id, after=page.after, at=AT)
+        page = await environment.run(activities.hand_over, asked)
+        ours += time.perf_counter() - began
+        used.append(memory(os.getpid()))
+        bare += await _bare_starts(client, range(before, page.handed_over))
+    count = page.handed_over
+    print(f"handed over {count} cases in {ours:.1f} s; bare {bare:.1f} s")
+    return [
+        figure("dunning_handed_over", count / ours, "cases/s", baseline=count / bare),
+        figure("dunning_memory_of_a_page", (used[-1] - used[0]) / (len(used) - 1) / 1e6, "MB"),
+    ]
+
+
+async def _bare_starts(client: Client, numbers: range) -> float:
+    """Start a workflow of nothing for each number, as many at a time; return the seconds."""
+    waiting, began = iter(numbers), time.perf_counter()
+
+    async def start_some() -> None:
+        for number in waiting:
+            await client.start_workflow(
+                "Nothing",
+                id=f"nothing-{number}",
+                task_queue="bench-nobody",
+                start_signal="nothing",
+            )
+
+    await asyncio.gather(*(start_some() for _ in range(AT_ONCE)))
+    return time.perf_counter() - began
 
 
 async def measure(database: Database) -> Result:

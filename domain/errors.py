@@ -60,3 +60,11 @@ class ConflictError(RefusedError):
 
 class ForbiddenError(RefusedError):
     """The user is known but may not do this."""
+
+
+class NotJsonError(RefusedError):
+    """What was sent is not one JSON object."""
+
+
+class NotReadyError(RefusedError):
+    """The request is fine; the installation cannot serve it yet. Whoever sent it tries again."""

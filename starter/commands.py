@@ -21,7 +21,7 @@ from models.store import approvals, decisions, outbox
 from models.store.decisions import Decision
 from models.store.dunning import decisions as dunning
 from models.store.dunning.telling import PREFIX
-from starter.api.services import Services, now
+from starter.services import Services, now
 
 SIGNALS = {
     "correct": "correct_order",

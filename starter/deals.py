@@ -7,11 +7,10 @@ import json
 from connectors.crm.port import DealEvent, Delivery
 from connectors.crm.settings import CrmSettings, read_settings
 from connectors.crm.vendors import vendor_of
-from domain.errors import RefusedError
+from domain.errors import NotJsonError, NotReadyError, RefusedError
 from models.store import channels, fetches, intake
 from models.store.database import Database
 from models.store.intake import Arrival
-from starter.api.errors import NotJsonError, NotReadyError
 
 IGNORED, KNOWN, FETCHING = "ignored", "known", "fetching"
 

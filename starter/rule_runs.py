@@ -20,14 +20,13 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.exceptions import FailureError, TemporalError
 
-from domain.errors import ConflictError
+from domain.errors import ConflictError, NotReadyError
 from models import search_keys
 from models.messages import RunStart
 from models.store import company
 from models.store.database import Database
 from models.store.dunning import rules, runs, selection
-from starter.api.errors import NotReadyError
-from starter.api.services import Json, Services, now
+from starter.services import Json, Services, now
 
 PATIENCE = 8.0  # of one request; a command line asks again
 CONNECTING = 5.0

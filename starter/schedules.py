@@ -11,7 +11,7 @@ from temporalio.client import Client
 from activities import schedules
 from models.settings import Settings
 from models.store.database import Database
-from starter.api.services import Services, now
+from starter.services import Services, now
 from starter.temporal import connect
 
 # A command that changed a rule does not wait longer; the dispatcher repairs within a minute.

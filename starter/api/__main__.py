@@ -13,10 +13,10 @@ import uvloop
 from models.settings import Settings
 from models.store.database import Database
 from starter.api.app import make_app
-from starter.api.services import connect_when_needed
 from starter.logs import configure_logs
 from starter.loop import settle
 from starter.metrics import meter_of, runtime_of
+from starter.services import connect_when_needed
 
 GRACE_SECONDS = 15
 

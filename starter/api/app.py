@@ -15,15 +15,15 @@ from models.settings import Settings
 from models.store.database import Database
 from starter.api.auth import TokenGate
 from starter.api.codec_door import CodecDoor
-from starter.api.connections import Connections
 from starter.api.errors import Guard, add_handlers
 from starter.api.limits import BodyLimit
 from starter.api.routes import ROUTERS, imports
-from starter.api.services import Connect, Services, connect_when_needed, now
 from starter.api.webhooks import PREFIX, webhook_door
+from starter.connections import Connections
 from starter.first_start import prepare
 from starter.intake_desk import Desk
 from starter.schedules import follow
+from starter.services import Connect, Services, connect_when_needed, now
 
 log = structlog.get_logger("api")
 

@@ -21,17 +21,17 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connectors.signatures import SignatureError
-from domain.errors import ConflictError, ForbiddenError, NotFoundError, Problem, RefusedError
+from domain.errors import (
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    NotJsonError,
+    NotReadyError,
+    Problem,
+    RefusedError,
+)
 
 log = structlog.get_logger("api")
-
-
-class NotJsonError(RefusedError):
-    """The body is not one JSON object."""
-
-
-class NotReadyError(RefusedError):
-    """The request is fine; the installation cannot serve it yet. Whoever sent it tries again."""
 
 
 _STATUS: tuple[tuple[type[RefusedError], int], ...] = (

@@ -10,9 +10,8 @@ from fastapi import Path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from connectors.shops.port import JsonObject, parse_document
-from domain.errors import RefusedError
+from domain.errors import NotJsonError, RefusedError
 from domain.money import CURRENCIES, parse_decimal
-from starter.api.errors import NotJsonError
 
 
 class Input(BaseModel):

@@ -1,57 +1,12 @@
-"""What every route works with, made once per process, and handed to the routes by FastAPI."""
+"""How a route gets what it works with: FastAPI hands it over."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
-from temporalio.client import Client
-from temporalio.runtime import Runtime
 
-from models.settings import Settings
-from models.store.database import Database
-from starter import temporal
-from starter.api.connections import Connections
-from starter.intake_desk import Desk
-
-Json = dict[str, Any]
-Connect = Callable[[], Awaitable[Client]]
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """The settings, the database, how to reach Temporal (which may be away), the way in."""
-
-    settings: Settings
-    database: Database
-    temporal: Connect
-    connections: Connections
-    desk: Desk
-
-
-def connect_when_needed(settings: Settings, runtime: Runtime | None = None) -> Connect:
-    """Return a function that connects to Temporal at its first success, then gives that client.
-
-    The client mends broken connections by itself; only the first one has to be asked for again.
-    """
-    lock, known = asyncio.Lock(), list[Client]()
-
-    async def client() -> Client:
-        async with lock:
-            if not known:
-                known.append(await temporal.connect(settings, runtime))
-        return known[0]
-
-    return client
-
-
-def now() -> datetime:
-    """Return the present instant."""
-    return datetime.now(UTC)
+from starter.services import Services
 
 
 def _of(request: Request) -> Services:

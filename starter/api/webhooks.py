@@ -22,17 +22,17 @@ from connectors.shops import SHOPS
 from connectors.signatures import verify_standard
 from domain.errors import NotFoundError, RefusedError
 from models.store.intake import Arrival
-from starter.api.connections import Connection
 from starter.api.errors import Guard, http_refusal, refusal
 from starter.api.inputs import json_object
 from starter.api.limits import BodyLimit
-from starter.api.services import Json, Services, now
 from starter.channel_secrets import PAYMENTS
+from starter.connections import Connection
 from starter.deals import take_delivery
 from starter.intake import CHANNEL_NAME, Taken, read_webhook
 from starter.mail_reports import take_report
 from starter.metrics import KIND, CountWebhooks
 from starter.receipts import take_notice
+from starter.services import Json, Services, now
 
 PREFIX = "/webhooks/"
 CRM = "crm"

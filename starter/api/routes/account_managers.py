@@ -11,7 +11,8 @@ from pydantic import AfterValidator
 from models.store.dunning import managers
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Input, Line
-from starter.api.services import Json, Uses, now
+from starter.api.services import Uses
+from starter.services import Json, now
 
 router = APIRouter(prefix="/api/account-managers")
 

@@ -18,8 +18,9 @@ from models.store.dunning.plans import PlanRequest
 from models.store.dunning.promises import Promise
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Currency, Day, Input, Line, Name, Sum
-from starter.api.services import Json, Uses, now
+from starter.api.services import Uses
 from starter.api.shapes import money
+from starter.services import Json, now
 
 router = APIRouter(prefix="/api")
 

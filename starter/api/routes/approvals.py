@@ -9,9 +9,10 @@ from models.store.decisions import Decision
 from models.store.dunning import rules
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Day, Input, Key, Line
-from starter.api.services import Json, Uses
+from starter.api.services import Uses
 from starter.api.shapes import money
 from starter.commands import Done, approve_all, decide_approval
+from starter.services import Json
 
 router = APIRouter(prefix="/api/approvals")
 

@@ -12,8 +12,9 @@ from models.store import company
 from models.store.dunning import blocks, disputes, insolvency
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Day, Input, Line, Name
-from starter.api.services import Json, Services, Uses, now
+from starter.api.services import Uses
 from starter.api.shapes import money
+from starter.services import Json, Services, now
 
 router = APIRouter(prefix="/api")
 

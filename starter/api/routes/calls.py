@@ -13,7 +13,8 @@ from models.store.dunning import calls
 from models.store.dunning.calls import Call, Noted
 from starter.api.auth import Finance
 from starter.api.inputs import Currency, Day, Input, Line, Name, Sum
-from starter.api.services import Json, Uses, now
+from starter.api.services import Uses
+from starter.services import Json, now
 
 router = APIRouter(prefix="/api")
 

@@ -17,9 +17,10 @@ from models.store.dunning import accounts
 from models.tables import CaseException, CaseFile, History
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Input, Line, Name
-from starter.api.services import Json, Services, Uses, now
+from starter.api.services import Uses
 from starter.api.shapes import money
 from starter.commands import Done, command_case
+from starter.services import Json, Services, now
 
 router = APIRouter(prefix="/api/cases")
 STATUSES = tuple(dict.fromkeys([*map(str, Status), *map(str, dunning.Status)]))

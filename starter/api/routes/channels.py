@@ -15,10 +15,11 @@ from models.tables import Channel
 from models.vault import Vault
 from starter.api.auth import Admin, Finance, Viewer
 from starter.api.inputs import Input, Line, Name
-from starter.api.services import Json, Services, Uses, now
+from starter.api.services import Uses
 from starter.channel_secrets import check_secret, check_token, new_secret, sources
 from starter.deals import settings_of
 from starter.intake import check_channel_name
+from starter.services import Json, Services, now
 
 router = APIRouter(prefix="/api/channels")
 

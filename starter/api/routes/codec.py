@@ -18,14 +18,14 @@ from google.protobuf import json_format
 from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.converter import PayloadCodec
 
-from domain.errors import RefusedError
+from domain.errors import NotJsonError, RefusedError
 from models.payloads import UnreadablePayloadError, codec
 from models.settings import Settings
 from starter.api.auth import Admin
 from starter.api.codec_door import COOKIE, COOKIE_PATH, LIFE, LOGIN, is_token, pass_for
-from starter.api.errors import NotJsonError
 from starter.api.inputs import json_object
-from starter.api.services import Uses, now
+from starter.api.services import Uses
+from starter.services import now
 
 router = APIRouter()
 Namespace = Annotated[str, Header(alias="X-Namespace")]

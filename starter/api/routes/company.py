@@ -10,8 +10,9 @@ from models.codec import dump_company
 from models.store import company
 from starter import rules
 from starter.api.auth import Admin, Viewer
-from starter.api.services import Json, Uses, now
+from starter.api.services import Uses
 from starter.company_profile import read_profile
+from starter.services import Json, now
 
 router = APIRouter(prefix="/api/company")
 

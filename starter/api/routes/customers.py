@@ -22,8 +22,9 @@ from models.store.dunning.telling import case_id_of
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Input, Line, Name
 from starter.api.routes.agreements import plan_summary
-from starter.api.services import Json, Services, Uses, now
+from starter.api.services import Uses
 from starter.api.shapes import money
+from starter.services import Json, Services, now
 
 router = APIRouter(prefix="/api/customers")
 

@@ -10,8 +10,9 @@ from models.store import tasks, views
 from models.tables import CaseException
 from starter.api.auth import Viewer
 from starter.api.inputs import Key
-from starter.api.services import Json, Uses, now
+from starter.api.services import Uses
 from starter.api.shapes import age
+from starter.services import Json, now
 
 router = APIRouter(prefix="/api/exceptions")
 

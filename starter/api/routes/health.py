@@ -7,7 +7,8 @@ import asyncio
 from fastapi import APIRouter
 from sqlalchemy import text
 
-from starter.api.services import Json, Uses
+from starter.api.services import Uses
+from starter.services import Json
 
 router = APIRouter()
 

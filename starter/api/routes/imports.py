@@ -14,8 +14,9 @@ from models.store.intake import Arrival
 from starter import mail_reports
 from starter.account_manager_import import import_account_managers
 from starter.api.auth import Finance
-from starter.api.services import Json, Uses, now
+from starter.api.services import Uses
 from starter.open_item_import import import_open_items
+from starter.services import Json, now
 
 OPEN_ITEMS = "/api/imports/open-items"
 ACCOUNT_MANAGERS = "/api/imports/account-managers"

@@ -13,8 +13,9 @@ from domain.invoice import DocumentType
 from models.store import company, documents, invoices, views
 from starter.api.auth import Viewer
 from starter.api.inputs import Name
-from starter.api.services import Json, Uses, now
+from starter.api.services import Uses
 from starter.api.shapes import file_of, money
+from starter.services import Json, now
 
 router = APIRouter(prefix="/api/invoices")
 

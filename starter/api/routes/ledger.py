@@ -12,8 +12,9 @@ from domain.errors import RefusedError
 from models.store import audit, customers, invoices, ledger
 from models.tables import JournalEntry, Posting
 from starter.api.auth import Viewer
-from starter.api.services import Json, Uses
+from starter.api.services import Uses
 from starter.api.shapes import money
+from starter.services import Json
 
 router = APIRouter(prefix="/api")
 

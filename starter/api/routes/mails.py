@@ -12,7 +12,8 @@ from connectors.mailbox import Attachment, MailSummary, list_mails, read_mail
 from domain.errors import NotFoundError
 from starter.api.auth import Viewer
 from starter.api.inputs import Name
-from starter.api.services import Json, Services, Uses
+from starter.api.services import Uses
+from starter.services import Json, Services
 
 router = APIRouter(prefix="/api/mails")
 

@@ -11,8 +11,9 @@ from models.store.sql import Row
 from starter import notices
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Input, Key, Line
-from starter.api.services import Json, Uses, now
+from starter.api.services import Uses
 from starter.api.shapes import file_of, money
+from starter.services import Json, now
 
 router = APIRouter(prefix="/api/notices")
 

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Request
 
 from starter.api.auth import Finance
 from starter.api.inputs import json_object
-from starter.api.services import Json, Uses, now
+from starter.api.services import Uses
 from starter.intake import connector_of, submit
+from starter.services import Json, now
 
 router = APIRouter(prefix="/api/orders")
 

@@ -11,10 +11,11 @@ from models.store import payments
 from models.tables import Payment
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Input, Key, Line
-from starter.api.services import Json, Uses, now
+from starter.api.services import Uses
 from starter.api.shapes import money
 from starter.payment_checks import Entry
 from starter.receipts import record
+from starter.services import Json, now
 
 router = APIRouter(prefix="/api/payments")
 

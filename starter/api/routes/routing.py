@@ -9,7 +9,8 @@ from fastapi import APIRouter, Body
 from domain.routing_file import read_rules
 from models.store import company, routing
 from starter.api.auth import ADMIN, Finance, Viewer
-from starter.api.services import Json, Uses, now
+from starter.api.services import Uses
+from starter.services import Json, now
 
 router = APIRouter(prefix="/api/routing")
 

@@ -18,9 +18,10 @@ from models.store.dunning import selection
 from starter import rule_runs, rules
 from starter.api.auth import Admin
 from starter.api.inputs import Input, Name
-from starter.api.services import Json, Services, Uses, now
+from starter.api.services import Uses
 from starter.api.shapes import money
 from starter.schedules import follow
+from starter.services import Json, Services, now
 
 router = APIRouter(prefix="/api/rules")
 

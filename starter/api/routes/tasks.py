@@ -10,7 +10,8 @@ from starter import task_outcomes
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Key
 from starter.api.routes.calls import CallOutcome, noted
-from starter.api.services import Json, Uses, now
+from starter.api.services import Uses
+from starter.services import Json, now
 
 router = APIRouter(prefix="/api/tasks")
 

@@ -11,12 +11,11 @@ import time
 from dataclasses import dataclass
 
 from domain.company import Company
-from domain.errors import RefusedError
+from domain.errors import NotReadyError, RefusedError
 from models.settings import Settings
 from models.store import channels, company
 from models.store.database import Database
 from models.vault import Vault
-from starter.api.errors import NotReadyError
 from starter.channel_secrets import sources
 
 SECONDS = 2.0

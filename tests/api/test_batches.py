@@ -21,7 +21,7 @@ from standardwebhooks.webhooks import Webhook
 from connectors.shops import SHOPS
 from domain.company import Company
 from models.store.database import Database
-from starter.api import connections
+from starter import connections
 from starter.intake import read_webhook
 from starter.intake_desk import Desk
 from tests import invariants

@@ -138,7 +138,7 @@ class _Keeper:
                 await self._create(found)
             else:
                 if there.schedule.state.paused and not found.row.schedule_paused:
-                    store.paused_in_temporal(session, found, self._now)
+                    await store.paused_in_temporal(session, found, self._now)
                 await self._update(found, there)
             if not deleted:
                 await store.note_missed(session, found, self._zone, self._now)

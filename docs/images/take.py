@@ -45,6 +45,7 @@ def main(data_dir: str) -> None:
         timeline(page, home)
         details(page, home)
         update(page, home)
+        dunning(page, home)
         chromium.close()
 
 
@@ -69,6 +70,15 @@ def details(page: Page, home: str) -> None:
     current = page.frame_locator("iframe").nth(1)
     expect(current.get_by_text("Why:")).to_be_visible()
     take(page, "details")
+
+
+def dunning(page: Page, home: str) -> None:
+    """A customer who was reminded: the next notice, its day, why, and what would change it."""
+    page.goto(f"{home}/dunning-A-1001")
+    page.get_by_text("User Metadata", exact=True).click()
+    current = page.frame_locator("iframe").nth(1)
+    expect(current.get_by_text("Why:")).to_be_visible()
+    take(page, "dunning")
 
 
 def update(page: Page, home: str) -> None:

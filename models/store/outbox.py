@@ -70,8 +70,13 @@ async def tell(
         session, case_id=case_id, signal=signal, payload=payload, at=at, due_at=at + after
     )
     if not after:
-        _WAKE.at_the_end(session)
+        wake(session)
     return outbox_id
+
+
+def wake(session: AsyncSession) -> None:
+    """Let the dispatcher look at once when this transaction commits."""
+    _WAKE.at_the_end(session)
 
 
 async def lease(
@@ -114,7 +119,7 @@ async def postpone(session: AsyncSession, outbox_id: int, until: datetime, error
 async def hurry(session: AsyncSession, outbox_id: int, at: datetime) -> None:
     """Deliver a row now that was meant as a safety net for later."""
     await session.exec(update(Outbox).where(col(Outbox.id) == outbox_id).values(due_at=at))
-    _WAKE.at_the_end(session)
+    wake(session)
 
 
 async def mark_delivered(session: AsyncSession, outbox_ids: Sequence[int], at: datetime) -> None:

@@ -34,6 +34,15 @@ _PROBLEMS = (
     Column("kind", "kind"),
     Column("owner", "owner"),
 )
+# What a dunning case does not have.
+_OF_ORDERS = (
+    "payment_status",
+    "fulfilment_status",
+    "return_status",
+    "accounting_status",
+    "order_no",
+    "invoice_no",
+)
 _TIMELINE = (
     Column("at", "at", whole=True),
     Column("actor", "who"),
@@ -67,7 +76,8 @@ def show(context: typer.Context, case: _CaseId, as_json: AsJson = False) -> None
     if as_json:
         print_json(found)
         return
-    print_fields(found, leave_out=("problems", "timeline"))
+    empty = () if found["order_no"] else _OF_ORDERS
+    print_fields(found, leave_out=("problems", "timeline", *empty))
     if found["problems"]:
         typer.echo("\nProblems")
         print_table(found["problems"], _PROBLEMS)

@@ -174,14 +174,17 @@ class Run:
 
 @contextlib.asynccontextmanager
 async def looked_after(shop: ChaosShop) -> AsyncIterator[None]:
-    """Let somebody watch the cases, and an operator mend those that need it."""
-    helpers = [asyncio.create_task(shop.watch()), asyncio.create_task(shop.mend())]
-    try:
-        yield
-    finally:
-        for helper in helpers:
-            helper.cancel()
-        await asyncio.gather(*helpers, return_exceptions=True)
+    """Let somebody watch the cases, and an operator mend those that need it.
+
+    If one of them fails, the run does: nobody would see any more what becomes of the orders.
+    """
+    async with asyncio.TaskGroup() as group:
+        helpers = [group.create_task(shop.watch()), group.create_task(shop.mend())]
+        try:
+            yield
+        finally:
+            for helper in helpers:
+                helper.cancel()
 
 
 def progress(shop: ChaosShop) -> str:

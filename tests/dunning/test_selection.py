@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -59,11 +59,14 @@ RULES = st.builds(
 @asynccontextmanager
 async def undone(town: Town) -> AsyncIterator[AsyncSession]:
     """A transaction that leaves nothing behind."""
-    # The product's transactions are the driver's; this one is the session's, to be rolled back.
-    engine = town.database.engine.execution_options(isolation_level="READ COMMITTED")
-    async with AsyncSession(engine, expire_on_commit=False) as session:
-        yield session
-        await session.rollback()
+    with suppress(_Over):
+        async with town.database.transaction() as session:
+            yield session
+            raise _Over
+
+
+class _Over(Exception):  # noqa: N818 - it is no error
+    """The transaction is over, and rolled back."""
 
 
 def expected(

@@ -81,6 +81,12 @@ class Arrears:
             await rules.add(session, rule, start=TODAY, at=now(), by="admin")
         return rule.name
 
+    async def pauses(self, name: str, *, paused: bool = True) -> None:
+        """Pause a rule, or resume it."""
+        async with self.house.database.transaction() as session:
+            await rules.set_paused(session, name, paused=paused, at=now(), by="admin")
+        self.house.wake.set()
+
     async def run(self, name: str, at: datetime | None = None) -> list[str]:
         """Let a rule's run take its customers and hand them over; return their numbers."""
         at = at or now()

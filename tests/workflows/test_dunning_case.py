@@ -6,7 +6,7 @@ import pytest
 
 from domain.dunning.case import Status
 from tests.workflows.arrears import Arrears
-from tests.workflows.house import House
+from tests.workflows.house import House, eventually
 
 
 @pytest.fixture
@@ -118,3 +118,20 @@ async def test_the_ladder_begins_anew(arrears: Arrears) -> None:
     assert await arrears.house.ends(file.id) == "closed"
     await arrears.owes(arrears.who, invoice_no=f"{arrears.who}-2")
     assert await arrears.ladder(arrears.who) == (0, 0)
+
+
+async def test_a_change_of_the_rules_is_seen_in_the_case(arrears: Arrears) -> None:
+    """What Temporal shows follows the rules: an operator does not read what holds no longer."""
+
+    async def says(words: str) -> bool | None:
+        told = await arrears.house.workflow(file.id).query("progress")
+        return True if words in told["plan"]["next_step"] else None
+
+    await arrears.owes(arrears.who)
+    name = await arrears.rule()
+    await arrears.run(name)
+    file = await arrears.rests(arrears.who, Status.DUNNING)
+    await arrears.pauses(name)
+    await eventually(lambda: says("nothing that a rule does"))
+    await arrears.pauses(name, paused=False)
+    await eventually(lambda: says(f"by rule {name!r}"))

@@ -18,6 +18,7 @@ from domain.errors import ConflictError, NotFoundError, RefusedError
 from models.codec import digest
 from models.dunning_tables import DunningRule, DunningRuleVersion
 from models.store import history
+from models.store.dunning.telling import tell_all
 from models.tables import History
 
 _ORDER_LOCK = text("select pg_advisory_xact_lock(hashtextextended('dunning_rules', 0))")
@@ -125,6 +126,8 @@ async def add(
     await session.flush()
     await _say(session, row, rule, start, at, by)
     note(session, row.id or 0, at, "rule_added", "Added, paused" if paused else "Added", by)
+    if not paused:
+        await tell_all(session, at)
     return True
 
 
@@ -147,6 +150,7 @@ async def edit(session: AsyncSession, rule: Rule, *, start: date, at: datetime, 
     row.watched_from = at
     await _say(session, row, rule, start, at, by)
     note(session, row.id or 0, at, "rule_changed", f"Version {row.version}", by)
+    await tell_all(session, at)
     return True
 
 
@@ -165,6 +169,7 @@ async def set_paused(
     row.schedule_paused = paused or row.schedule_paused
     event, said = ("rule_paused", "Paused") if paused else ("rule_resumed", "Resumed")
     note(session, row.id or 0, at, event, said, by)
+    await tell_all(session, at)
     return True
 
 
@@ -173,6 +178,7 @@ async def remove(session: AsyncSession, name: str, *, at: datetime, by: str) -> 
     row = await _lock(session, name)
     row.removed_at, row.removed_by = at, by
     note(session, row.id or 0, at, "rule_removed", "Removed", by)
+    await tell_all(session, at)
 
 
 async def put_in_order(
@@ -196,6 +202,7 @@ async def put_in_order(
         if rows[key].priority != place:
             rows[key].priority = place
             note(session, key, at, "rule_moved", f"Runs as number {place}", by)
+    await tell_all(session, at)
     return True
 
 

@@ -19,6 +19,7 @@ from models.dunning_tables import DunningRule
 from models.store import tasks
 from models.store.dunning import rules
 from models.store.dunning.rules import StoredRule
+from models.store.dunning.telling import tell_all
 
 MISSED_SLOT = "missed_slot"
 SCHEDULE_DELETED = "schedule_deleted"
@@ -71,10 +72,11 @@ async def unknown(session: AsyncSession, ids: Sequence[int]) -> list[int]:
     return [rule_id for rule_id in ids if rule_id not in there]
 
 
-def paused_in_temporal(session: AsyncSession, found: Scheduled, at: datetime) -> None:
+async def paused_in_temporal(session: AsyncSession, found: Scheduled, at: datetime) -> None:
     """Pause the rule: somebody paused its Schedule, and a pause holds (X19)."""
     found.row.paused = found.row.schedule_paused = True
     rules.note(session, found.rule.id, at, "rule_paused", "Paused in Temporal", _IN_TEMPORAL)
+    await tell_all(session, at)
 
 
 async def deleted_in_temporal(
@@ -86,6 +88,7 @@ async def deleted_in_temporal(
     row.scheduled_in = ""
     said = "Paused: its Schedule was deleted in Temporal"
     rules.note(session, found.rule.id, at, "rule_paused", said, _IN_TEMPORAL)
+    await tell_all(session, at)
     today = at.astimezone(ZoneInfo(firm.time_zone)).date()
     await tasks.create(
         session,

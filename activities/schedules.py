@@ -130,19 +130,18 @@ class _Keeper:
             if found is None:
                 return
             there = await _describe(self._client, rule_id)
-            deleted = there is None and found.row.scheduled_in == self._namespace
-            if deleted:
-                # Committed before it comes back: else a crash would leave only half of it.
+            # What somebody did in Temporal is committed before we answer it: a crash would leave
+            # only half of it, and who is told of a pause would still see the rule active.
+            heeded = True
+            if there is None and found.row.scheduled_in == self._namespace:
                 await store.deleted_in_temporal(session, found, self._firm, self._now)
-            elif there is None:
-                await self._create(found)
+            elif there and there.schedule.state.paused and not found.row.schedule_paused:
+                await store.paused_in_temporal(session, found, self._now)
             else:
-                if there.schedule.state.paused and not found.row.schedule_paused:
-                    await store.paused_in_temporal(session, found, self._now)
-                await self._update(found, there)
-            if not deleted:
+                heeded = False
+                await (self._update(found, there) if there else self._create(found))
                 await store.note_missed(session, found, self._zone, self._now)
-        if deleted:
+        if heeded:
             await self.keep(rule_id)
 
     async def delete_removed(self) -> None:

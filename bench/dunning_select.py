@@ -124,19 +124,20 @@ async def handed_over(database: Database, settings: Settings, client: Client) ->
         run_id = (await selection.run(session, stored, request, currency="EUR")).run_id
     activities = RuleRunActivities(Services(database, SmtpMailer(settings), settings))
     environment = ActivityEnvironment(client=client)
-    page, ours, bare, used = Page(after=0, handed_over=0, last=False), 0.0, 0.0, list[int]()
+    page, ours, bare, grown = Page(after=0, handed_over=0, last=False), 0.0, 0.0, list[int]()
     while not page.last and page.handed_over < MOST_HANDED_OVER:
+        size = memory(os.getpid())
         before, began = page.handed_over, time.perf_counter()
         asked = PageRequest(run_id=run_id, after=page.after, at=AT)
         page = await environment.run(activities.hand_over, asked)
         ours += time.perf_counter() - began
-        used.append(memory(os.getpid()))
+        grown.append(memory(os.getpid()) - size)
         bare += await _bare_starts(client, range(before, page.handed_over))
     count = page.handed_over
     print(f"handed over {count} cases in {ours:.1f} s; bare {bare:.1f} s")
     return [
         figure("dunning_handed_over", count / ours, "cases/s", baseline=count / bare),
-        figure("dunning_memory_of_a_page", (used[-1] - used[0]) / (len(used) - 1) / 1e6, "MB"),
+        figure("dunning_memory_of_a_page", sum(grown) / len(grown) / 1e6, "MB"),
     ]
 
 

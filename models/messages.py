@@ -83,7 +83,7 @@ class OrderChanged(Message):
 
 
 class LookAgain(Message):
-    """Signal: a pause that the case did not wait for is over; ``outbox_id`` names it."""
+    """Signal: something that concerns the case has changed; ``outbox_id`` names what."""
 
     outbox_id: str
 

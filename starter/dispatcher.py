@@ -100,6 +100,8 @@ class Dispatcher:
 
     async def _deliver(self, row: Leased) -> bool:
         """Tell the workflow; False if it has to be tried again later."""
+        if row.too_late:
+            return True
         try:
             await self._tell(row)
         except (RPCError, OSError, TimeoutError) as error:

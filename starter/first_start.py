@@ -13,14 +13,13 @@ from starter.channel_secrets import first_sources, new_secret
 
 
 async def prepare(database: Database, settings: Settings, at: datetime) -> bool:
-    """Ship the rules; make the channels if there is none yet and a key to seal their secrets.
+    """Make the channels if there is none yet and a key to seal their secrets; ship the rules.
 
     Return whether there are rules that were not there before.
     """
-    async with database.transaction() as session:
-        shipped = await rules.ship(session, at)
     await _make_channels(database, settings, at)
-    return shipped
+    async with database.transaction() as session:
+        return await rules.ship(session, at)
 
 
 async def _make_channels(database: Database, settings: Settings, at: datetime) -> None:

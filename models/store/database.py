@@ -169,7 +169,7 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         event.listen(engine.sync_engine, "checkout", _refuse_closed)
-        # Told "before_commit" and "after_commit" of every transaction; for failpoints only.
+        # Told "before_commit" and "after_commit" of transactions of blocks; for failpoints only.
         self.watcher: Watcher | None = None
 
     @classmethod

@@ -45,12 +45,13 @@ select status, count(*) as number, count(*) filter (where needs_attention) as at
 from case_file where closed_at is null group by status
 """)
 
-# A row that is not due yet is a command's safety net or waits for its next attempt: that it waits
-# is no lag, but that it grows old is worth knowing.
+# A row that is not due yet is a command's safety net, waits for its turn, or for its next attempt:
+# that it waits is no lag, but that it grows old over its attempts is worth knowing.
 _REST = text("""
 select count(*) filter (where due_at <= :at) as due,
        coalesce(extract(epoch from :at - min(due_at) filter (where due_at <= :at)), 0) as lag,
-       greatest(coalesce(extract(epoch from :at - min(created_at)), 0), 0) as oldest,
+       greatest(coalesce(extract(epoch from :at - min(created_at)
+         filter (where due_at <= :at or attempts > 0)), 0), 0) as oldest,
        (select count(*) from approval where status = 'pending') as approvals,
        (select count(*) from case_exception where resolved_at is null) as exceptions,
        (select count(*) from task where status = 'open') as tasks

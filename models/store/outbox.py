@@ -18,20 +18,25 @@ from models.tables import CaseFile, Outbox
 
 CHANNEL = "zahltag_outbox"
 START = "start"
+# The cause of what can wait: a change of the rules, which every open dunning case is told of.
+RULES = "rules"
 
 _TELL = Statement("""
 insert into outbox (case_id, signal, payload, created_at, due_at, attempts, last_error)
   values (:case_id, :signal, :payload, :at, :due_at, 0, '') returning id
 """)
 _WAKE = Statement(f"select pg_notify('{CHANNEL}', '')")
-_LEASE = Statement("""
+_LEASE = Statement(f"""
 with due as (select id from outbox where delivered_at is null and due_at <= :at
-    order by id limit :limit for update skip locked),
+    order by payload ->> 'outbox_id' is not distinct from '{RULES}', id
+    limit :limit for update skip locked),
   leased as (update outbox o set due_at = :until, attempts = o.attempts + 1 from due
     where o.id = due.id returning o.id, o.case_id, o.signal, o.payload, o.attempts)
-select l.*, o.channel, o.order_no, o.revision
+select l.*, o.channel, o.order_no, o.revision,
+  l.payload ->> 'outbox_id' is not distinct from '{RULES}' and exists (select from case_file f
+    where f.id = l.case_id and f.closed_at is not null) as too_late
 from leased l left join sales_order o using (case_id) order by l.id
-""")
+""")  # noqa: S608 - a constant of ours
 _DELIVERED = Statement("""
 update outbox set delivered_at = :at where id = any(:ids) and delivered_at is null
 """)
@@ -42,7 +47,8 @@ class Leased:
     """A row that one dispatcher delivers now; ``attempts`` counts this one too.
 
     ``start`` is what the workflow of an order's case is started with where it does not run; None
-    where there is no such case (yet), and for other kinds of cases.
+    where there is no such case (yet), and for other kinds of cases. ``too_late``: what can wait has
+    waited until the case was closed; it is not brought back for that.
     """
 
     id: int
@@ -51,6 +57,7 @@ class Leased:
     payload: Json
     attempts: int
     start: CaseStart | None
+    too_late: bool = False
 
 
 async def tell(
@@ -92,6 +99,7 @@ async def lease(
             row["payload"],
             row["attempts"],
             _start(row) if row["order_no"] is not None else None,
+            too_late=row["too_late"],
         )
         for row in rows
     ]

@@ -178,13 +178,16 @@ async def looked_after(shop: ChaosShop) -> AsyncIterator[None]:
 
     If one of them fails, the run does: nobody would see any more what becomes of the orders.
     """
-    async with asyncio.TaskGroup() as group:
-        helpers = [group.create_task(shop.watch()), group.create_task(shop.mend())]
-        try:
-            yield
-        finally:
-            for helper in helpers:
-                helper.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            helpers = [group.create_task(shop.watch()), group.create_task(shop.mend())]
+            try:
+                yield
+            finally:
+                for helper in helpers:
+                    helper.cancel()
+    except ExceptionGroup as errors:  # the first says enough
+        raise errors.exceptions[0] from errors
 
 
 def progress(shop: ChaosShop) -> str:

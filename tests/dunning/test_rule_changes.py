@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
 
 from domain.company import Company
 from domain.dunning.rule_file import read_rule
+from models.store import outbox
 from models.store.database import Database
 from models.store.dunning import opening, rules
 from models.store.dunning.telling import A_SECOND, tell_all
@@ -72,3 +73,25 @@ async def test_many_are_told_one_after_the_other(database: Database, company: Co
         await tell_all(session, AT + timedelta(seconds=1))
     # Those that are due within six seconds may be under way already: they are told again.
     assert len(await told(who)) == 100 + 6 * A_SECOND + 1
+
+
+async def test_a_payment_overtakes_them(database: Database, company: Company) -> None:
+    """After an outage, all of them are due; and whose case is closed by then is not woken."""
+    who = await debtor(database, company, [("ALT-1", "2026-02-01", "100.00")])
+    await open_cases(who, others=99)
+    async with database.transaction() as session:
+        await tell_all(session, AT)
+        await session.execute(
+            text("update case_file set closed_at = now() where id like '%other%'")
+        )
+    await who.pays("ALT-1", "10.00", "bank-1")
+    later = datetime.now(UTC) + timedelta(hours=1)
+    async with database.transaction() as session:
+        first = await outbox.lease(session, later, 5, timedelta(seconds=30))
+        rest = await outbox.lease(session, later, 500, timedelta(seconds=30))
+    urgent = [row for row in (*first, *rest) if row.payload.get("outbox_id") != "rules"]
+    assert urgent
+    assert all(row in first for row in urgent)
+    waiting = [row for row in (*first, *rest) if row not in urgent]
+    assert [row.too_late for row in waiting] == ["other" in row.case_id for row in waiting]
+    assert not any(row.too_late for row in urgent)

@@ -150,7 +150,8 @@ async def edit(session: AsyncSession, rule: Rule, *, start: date, at: datetime, 
     row.watched_from = at
     await _say(session, row, rule, start, at, by)
     note(session, row.id or 0, at, "rule_changed", f"Version {row.version}", by)
-    await tell_all(session, at)
+    if not row.paused:
+        await tell_all(session, at)
     return True
 
 
@@ -178,7 +179,8 @@ async def remove(session: AsyncSession, name: str, *, at: datetime, by: str) -> 
     row = await _lock(session, name)
     row.removed_at, row.removed_by = at, by
     note(session, row.id or 0, at, "rule_removed", "Removed", by)
-    await tell_all(session, at)
+    if not row.paused:
+        await tell_all(session, at)
 
 
 async def put_in_order(

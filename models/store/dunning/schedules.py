@@ -84,11 +84,12 @@ async def deleted_in_temporal(
 ) -> None:
     """Pause the rule: somebody deleted its Schedule. It comes back paused, with a task (X19)."""
     name, row = found.rule.rule.name, found.row
+    if not row.paused:
+        await tell_all(session, at)
     row.paused = row.schedule_paused = True
     row.scheduled_in = ""
     said = "Paused: its Schedule was deleted in Temporal"
     rules.note(session, found.rule.id, at, "rule_paused", said, _IN_TEMPORAL)
-    await tell_all(session, at)
     today = at.astimezone(ZoneInfo(firm.time_zone)).date()
     await tasks.create(
         session,

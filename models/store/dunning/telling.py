@@ -11,7 +11,7 @@ from models.store.sql import Statement
 
 LOOK_AGAIN = "look_again"
 PREFIX = "dunning-"
-# So many cases look again per second after a rule was changed: what is urgent goes on beside it.
+# So many cases look again per second after a rule was changed; what is urgent overtakes them.
 A_SECOND = 10
 
 _IS_OPEN = Statement("""
@@ -21,7 +21,7 @@ select id from case_file where customer_id = :customer_id and kind = 'dunning'
 # Whoever will look later than that will see the change anyway: it has committed by then.
 _TELL_ALL = Statement(f"""
 insert into outbox (case_id, signal, payload, created_at, due_at, attempts, last_error)
-select id, '{LOOK_AGAIN}', jsonb_build_object('outbox_id', 'rules'), at,
+select id, '{LOOK_AGAIN}', jsonb_build_object('outbox_id', '{outbox.RULES}'), at,
   at + interval '1 second' * (row_number() over (order by id) - 1) / {A_SECOND}, 0, ''
 from case_file f, cast(:at as timestamptz) at where kind = 'dunning' and closed_at is null
   and not exists (select from outbox o where o.case_id = f.id and o.signal = '{LOOK_AGAIN}'

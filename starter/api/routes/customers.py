@@ -18,7 +18,7 @@ from domain.money import parse_decimal
 from models.store import company, customers, history, views
 from models.store.dunning import accounts, agreements, blocks, calls, debtors
 from models.store.dunning.accounts import Outlook
-from models.store.dunning.telling import case_id_of
+from models.store.dunning.telling import case_id_of, tell
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Input, Line, Name
 from starter.api.routes.agreements import plan_summary
@@ -69,6 +69,7 @@ async def edit_customer(customer_no: Name, body: Change, services: Uses, user: F
         if changes:
             case, said = case_id_of(customer_no), f"Changed: {', '.join(changes)}"
             history.note(session, case, now(), "customer_changed", said, user.name)
+            await tell(session, customer.id or 0, now(), f"customer-{now().isoformat()}")
     return (await _read(services, customer_no))[0]
 
 

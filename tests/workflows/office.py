@@ -13,7 +13,7 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import text
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import ScheduleBackfill
+from temporalio.client import Client, ScheduleBackfill
 from temporalio.service import RPCError
 
 from models.store import customers, tasks
@@ -129,10 +129,20 @@ async def open_office(house: House, works: Clockwork) -> AsyncIterator[Office]:
     async with calling(house, app) as http:
         yield Office(house, works, http)
     await works.clear()
-    running = "WorkflowType STARTS_WITH 'Dunning' AND ExecutionStatus = 'Running'"
-    async for one in house.client.list_workflows(running):
+    # The ids of runs are those of their times: what outlived its worker would be the next test's.
+    with suppress(TimeoutError):
+        await eventually(lambda: _none_of(house.client, ("DunningTick", "DunningSlot")), 5)
+    async for one in house.client.list_workflows(_RUNNING):
         with suppress(RPCError):
             await house.client.get_workflow_handle(one.id).terminate()
+
+
+_RUNNING = "WorkflowType STARTS_WITH 'Dunning' AND ExecutionStatus = 'Running'"
+
+
+async def _none_of(client: Client, types: Sequence[str]) -> bool | None:
+    left = [one.id async for one in client.list_workflows(_RUNNING) if one.workflow_type in types]
+    return None if left else True
 
 
 @asynccontextmanager

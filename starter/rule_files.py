@@ -13,7 +13,23 @@ SHIPPED = Path(__file__).resolve().parent.parent / "samples" / "rules"
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads ``=`` as text (YAML 1.1 makes it a type of its own) and refuses a key given twice."""
+    """Reads ``=`` and dates as text, and refuses a key given twice and aliases.
+
+    YAML 1.1 makes types of their own of both; a rule file says itself what is wrong with a date.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the base has it so
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.get_event()  # type: ignore[no-untyped-call]
+            raise yaml.constructor.ConstructorError(
+                problem="an alias (*) is not taken: write it out", problem_mark=event.start_mark
+            )
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -40,6 +56,8 @@ def read_rule_file(path: Path) -> dict[str, Any]:
         document = yaml.load(path.read_text(encoding="utf-8-sig"), _Loader)  # noqa: S506 - it is safe
     except UnicodeDecodeError as error:
         raise RefusedError(f"{path} is not in UTF-8; nothing was changed.") from error
+    except RecursionError as error:
+        raise RefusedError(f"{path} is nested too deeply; nothing was changed.") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 1}: {getattr(error, 'problem', '')})" if mark else ""

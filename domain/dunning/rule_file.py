@@ -111,10 +111,15 @@ def _is_text(value: object) -> bool:
 def _is_day(value: object) -> bool:
     if isinstance(value, str):
         try:
-            return date.fromisoformat(value).year >= 2000 and len(value) == 10
+            return _is_near(date.fromisoformat(value)) and len(value) == 10
         except ValueError:
             return False
-    return isinstance(value, date) and not isinstance(value, datetime) and value.year >= 2000
+    return isinstance(value, date) and not isinstance(value, datetime) and _is_near(value)
+
+
+def _is_near(day: date) -> bool:
+    """Whether one can go on from that day, day by day, and mean it."""
+    return 2000 <= day.year <= 2100
 
 
 _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
@@ -123,7 +128,7 @@ _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "weekday": (lambda v: v in WEEKDAYS, f"one of {', '.join(WEEKDAYS)}"),
     "hour": (lambda v: _is_whole(v, 0, 23), "a whole hour from 0 to 23"),
     "action": (lambda v: v in list(Action), f"one of {', '.join(Action)}"),
-    "start_date": (_is_day, "a date such as 2026-03-03"),
+    "start_date": (_is_day, "a date from 2000 to 2100, such as 2026-03-03"),
     "priority": (
         lambda v: _is_whole(v, 1, LAST_PRIORITY),
         f"a whole number from 1 (runs first) to {LAST_PRIORITY}",

@@ -91,6 +91,11 @@ async def decide(
             raise ConflictError(
                 f"Approval {approval.id} was {approval.status} by {approval.decided_by} before."
             )
+        if not approved and reason != approval.reason:
+            raise ConflictError(
+                f"Approval {approval.id} was {approval.status} before, for another reason:"
+                f" {approval.reason or 'none'}."
+            )
         return False
     approval.status, approval.decided_by, approval.reason = wanted, by, reason
     approval.decided_at = at

@@ -17,6 +17,7 @@ from starter.api.auth import TokenGate
 from starter.api.codec_door import CodecDoor
 from starter.api.errors import Guard, add_handlers
 from starter.api.limits import BodyLimit
+from starter.api.names import SlashesInNames
 from starter.api.routes import ROUTERS, imports
 from starter.api.webhooks import PREFIX, webhook_door
 from starter.connections import Connections
@@ -69,6 +70,7 @@ def make_app(
         app.include_router(router)
     add_handlers(app)
     # The last one added is the outermost.
+    app.add_middleware(SlashesInNames)
     app.add_middleware(
         BodyLimit,
         limit=settings.max_body_bytes,

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from connectors.shops.port import JsonObject, parse_document
 from domain.errors import NotJsonError, RefusedError
 from domain.money import CURRENCIES, parse_decimal
+from starter.api.names import with_slashes
 
 
 class Input(BaseModel):
@@ -32,6 +33,10 @@ def _printable(text: str) -> str:
     return text
 
 
+def _named(text: str) -> str:
+    return _printable(with_slashes(text))
+
+
 def _day(given: object) -> date:
     text = given if isinstance(given, str) else ""
     try:
@@ -44,7 +49,7 @@ def _sum(given: object) -> Decimal:
     try:
         amount = parse_decimal(given if isinstance(given, str) else "")
     except ValueError as error:
-        raise ValueError('a sum in quotes such as "119.00"') from error
+        raise ValueError('a sum with a decimal point, as text such as "119.00"') from error
     if not 0 < amount < Decimal(10) ** 12:
         raise ValueError("a sum above 0")
     return amount
@@ -62,7 +67,7 @@ Day = Annotated[date, BeforeValidator(_day)]
 Sum = Annotated[Decimal, BeforeValidator(_sum)]
 Currency = Annotated[str, AfterValidator(_currency)]
 # A name in an address: whatever it is, the database gets no control character to choke on.
-Name = Annotated[str, Path(), AfterValidator(_printable)]
+Name = Annotated[str, Path(), AfterValidator(_named)]
 Key = Annotated[int, Path(ge=1, le=2**62)]
 
 

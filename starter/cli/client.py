@@ -80,6 +80,8 @@ class Client:
         patience: float = PATIENCE,
     ) -> Answer:
         """Make one request; RefusedError with the API's sentence if it is refused."""
+        if "" in path:
+            raise RefusedError("Say which one is meant: its number, name or id is empty.")
         address = urlsplit(self.url)
         secure = address.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
@@ -105,7 +107,7 @@ class Client:
             ) from error
         finally:
             connection.close()
-        if answer.status >= 400:
+        if answer.status >= 300:
             raise _refusal(received, answer.status, self.url)
         return Answer(received, {name.lower(): value for name, value in answer.getheaders()})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -56,8 +56,8 @@ def edit(
         bool | None, typer.Option("--problematic/--not-problematic", help="rules can ask for it")
     ] = None,
     preferred_contact: Annotated[str | None, typer.Option(help="phone, post, email or any")] = None,
-    credit_limit: Annotated[str | None, typer.Option(help="such as 5000.00")] = None,
-    manager: Annotated[str | None, typer.Option(help="the account manager")] = None,
+    credit_limit: Annotated[str | None, typer.Option(help="such as 5000.00; empty: none")] = None,
+    manager: Annotated[str | None, typer.Option(help="the account manager; empty: none")] = None,
     custom_field: Annotated[
         list[str] | None, typer.Option(metavar="N=TEXT", help="a field of your own, 1 to 7")
     ] = None,
@@ -72,7 +72,8 @@ def edit(
         "manager": manager,
         "custom_fields": dict(map(_field, custom_field)) if custom_field else None,
     }
-    body = given(options)
+    body: dict[str, Any] = given(options)
+    body |= {name: None for name in ("credit_limit", "manager") if options[name] == ""}
     changed = client_of(context).post("customers", customer, body=body or {"terms_days": None})
     show_object(changed, as_json=as_json)
 

@@ -112,7 +112,7 @@ REFUSED = [
     ("GET", "/api/tasks/99999999999999999999", None, 422, "task_id"),
     ("GET", "/api/invoices/RE-1", None, 404, "no invoice RE-1"),
     ("GET", "/api/invoices/RE-1/document", None, 404, "no invoice RE-1"),
-    ("GET", "/api/mails/..%2Fsecret", None, 404, "nothing at this address"),
+    ("GET", "/api/mails/..%2Fsecret", None, 404, "There is no such mail"),
     ("GET", "/api/mails/x", None, 404, "no such mail"),
     ("GET", "/api/customers/K1", None, 404, "no customer K1"),
     ("GET", "/api/exceptions/1", None, 404, "no exception 1"),

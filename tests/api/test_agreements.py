@@ -213,7 +213,7 @@ REFUSED: list[tuple[tuple[object, ...], str]] = [
     (("promise", "add", "D-1", "--date", "20261130"), "a date such as"),
     (("promise", "add", "D-1", "--date", day(1), "--amount", "0"), "a sum above 0"),
     (("promise", "add", "D-1", "--date", day(1), "--amount", "-1"), "a sum above 0"),
-    (("promise", "add", "D-1", "--date", day(1), "--amount", "1e3"), "a sum in quotes"),
+    (("promise", "add", "D-1", "--date", day(1), "--amount", "1e3"), "a sum with a decimal point"),
     (("promise", "add", "D-1", "--date", day(1), "--amount", "1.005"), "at most 2 decimals"),
     (("promise", "add", "D-1", "--date", day(1), "--amount", "150.01"), "owes 150.00 EUR"),
     (("promise", "add", "D-1", "--date", day(1), "--currency", "CHF"), "owes nothing in CHF"),
@@ -422,7 +422,7 @@ async def test_datev_knows_who_is_in_charge(owing: Api, mark: str, encoding: str
     line = 6 if mark else 5
     assert missing.json()["problems"][0] == {
         "field": f"line {line}, email",
-        "expected": "an e-mail address: say it with `zahltag account-manager set`",
+        "expected": "an e-mail address: set it first with `zahltag account-manager set`",
         "found": "Jörg has none",
     }
     for name in ("Jörg", "Olga"):

@@ -151,7 +151,7 @@ async def test_refusals_are_sentences(
     large.write_bytes(b'{"a": "' + b"x" * 10_000_000 + b'"}')
     for arguments, words in (
         (("case", "show", "order-x-1"), "There is no case order-x-1"),
-        (("case", "show", "../secret"), "nothing at this address"),
+        (("case", "show", "../secret"), "There is no case ../secret."),
         (("case", "list", "--status", "x"), "expected one of checking"),
         (("order", "submit", tmp_path / "none", "--source", "zahltag"), "No such file"),
         (("order", "submit", large, "--source", "zahltag"), "too large"),

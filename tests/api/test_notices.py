@@ -97,6 +97,10 @@ async def test_a_rejection_keeps_the_rule_away(zahltag: Cli, debtor: Debtor) -> 
 
     later = today + timedelta(days=30)
     assert "Stored" in (await zahltag(*reject, later.isoformat())).out
+    assert "was known" in (await zahltag(*reject, later.isoformat())).out
+    (await zahltag(*reject, (later + timedelta(days=1)).isoformat())).refused("rejected before")
+    other = ("approval", "reject", "1", "--reason", "pays tomorrow")
+    (await zahltag(*other)).refused("for another reason: pays in cash")
 
     shown = (await zahltag("notice", "show", "1", "--json")).json
     assert (shown["status"], shown["not_before"]) == ("dropped", later.isoformat())

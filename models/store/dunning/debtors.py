@@ -50,22 +50,31 @@ async def standings(
     return {row["customer_id"]: row for row in rows}
 
 
+_FRESH: Mapping[str, Any] = {
+    "problematic": False,
+    "preferred_contact": "",
+    "credit_limit": None,
+    "manager": "",
+    **dict.fromkeys(CUSTOM, ""),
+}
+
+
 async def put(
-    session: AsyncSession, customer_id: int, changes: Mapping[str, Any], at: datetime
-) -> None:
-    """Set what people know of a debtor; what is not named stays. The caller holds the lock."""
-    if not changes:
-        return
-    fresh: dict[str, Any] = {
-        "customer_id": customer_id,
-        "problematic": False,
-        "preferred_contact": "",
-        "credit_limit": None,
-        "manager": "",
-        **dict.fromkeys(CUSTOM, ""),
-    }
-    await session.exec(
-        insert(Debtor)
-        .values(**{**fresh, **changes}, updated_at=at)
-        .on_conflict_do_update(index_elements=["customer_id"], set_={**changes, "updated_at": at})
-    )
+    session: AsyncSession, customer_id: int, wanted: Mapping[str, Any], at: datetime
+) -> list[str]:
+    """Set what people know of a debtor; what is not named stays. The caller holds the lock.
+
+    Return the names of what is different now.
+    """
+    known = await session.get(Debtor, customer_id, populate_existing=True)
+    before = known.model_dump() if known else _FRESH
+    changes = {name: value for name, value in wanted.items() if before[name] != value}
+    if changes:
+        await session.exec(
+            insert(Debtor)
+            .values(**{**_FRESH, **changes}, customer_id=customer_id, updated_at=at)
+            .on_conflict_do_update(
+                index_elements=["customer_id"], set_={**changes, "updated_at": at}
+            )
+        )
+    return [*changes]

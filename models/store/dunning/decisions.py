@@ -67,6 +67,10 @@ async def decide(
             not_before=not_before,
             at=at,
         )
+    elif decision.fields.get("not_before"):
+        known = await notices.not_before_of(session, approval)
+        if known != not_before:
+            raise ConflictError(f"Approval {approval.id} was rejected before, with {known} as day.")
     return new
 
 

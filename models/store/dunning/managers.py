@@ -44,7 +44,8 @@ select line, field, expected, found from (
   where s.email not in ('', f.email)
   union all
   select min(s.line), 'email',
-         'an e-mail address: say it with `zahltag account-manager set`', s.manager || ' has none'
+         'an e-mail address: set it first with `zahltag account-manager set`',
+         s.manager || ' has none'
   from stage s where not exists (select from account_manager a where a.name = s.manager)
   group by s.manager having max(s.email) = ''
 ) found

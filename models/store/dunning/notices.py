@@ -215,6 +215,13 @@ async def decided(
         await drop(session, approval.case_id, notice, f"rejected: {reason}", at)
 
 
+async def not_before_of(session: AsyncSession, approval: Approval) -> date | None:
+    """Return from which day a rejected notice may be proposed again."""
+    query = select(DunningNotice).where(DunningNotice.approval_id == approval.id)
+    notice = (await session.exec(query)).one_or_none()
+    return notice.not_before if notice else None
+
+
 async def pending_of(session: AsyncSession, customer_id: int) -> DunningNotice | None:
     """Return the notice that is under way to a customer, locked."""
     query = (

@@ -63,11 +63,12 @@ async def edit_customer(customer_no: Name, body: Change, services: Uses, user: F
     changes = _changes(body)
     async with services.database.transaction() as session:
         customer = await customers.locked(session, customer_no)
-        if "terms_days" in body.model_fields_set:
+        changed = await debtors.put(session, customer.id or 0, changes, now())
+        if "terms_days" in body.model_fields_set and body.terms_days != customer.terms_days:
             await customers.set_terms(session, customer_no, body.terms_days)
-        await debtors.put(session, customer.id or 0, changes, now())
-        if changes:
-            case, said = case_id_of(customer_no), f"Changed: {', '.join(changes)}"
+            changed.append("terms_days")
+        if changed:
+            case, said = case_id_of(customer_no), f"Changed: {', '.join(changed)}"
             history.note(session, case, now(), "customer_changed", said, user.name)
             await tell(session, customer.id or 0, now(), f"customer-{now().isoformat()}")
     return (await _read(services, customer_no))[0]

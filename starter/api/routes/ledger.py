@@ -30,8 +30,8 @@ async def show_ledger(
     if (customer is None) == (invoice is None):
         raise RefusedError("Name either a customer or an invoice.")
     async with services.database.transaction() as session:
-        customer_id = (await customers.get(session, customer)).id if customer else None
-        invoice_id = (await invoices.get(session, invoice)).id if invoice else None
+        customer_id = (await customers.get(session, customer)).id if customer is not None else None
+        invoice_id = (await invoices.get(session, invoice)).id if invoice is not None else None
         rows = await ledger.postings(session, customer_id=customer_id, invoice_id=invoice_id)
     return {
         "customer_no": customer,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.addresses import tidy
 from domain.dunning.filters import LONGEST
+from domain.email_addresses import is_email
 from domain.errors import Problem
 
 COLUMNS = ("customer_no", "manager", "email")
@@ -15,8 +15,6 @@ COLUMNS = ("customer_no", "manager", "email")
 DATEV_MARKS = ("EXTF", "DTVF")
 DATEV_CUSTOMER = "Konto"
 DATEV_MANAGER = "Sachbearbeiter"
-
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class ManagerFile:
             )
             if not text or len(text) > LONGEST or not text.isprintable()
         ]
-        if email and not (_EMAIL.fullmatch(email) and len(email) <= LONGEST):
+        if email and not is_email(email):
             expected = "an e-mail address such as name@example.com"
             problems.append(Problem(f"line {line}, email", expected, repr(email[:40])))
         return problems or found

@@ -14,6 +14,7 @@ from decimal import Decimal
 from domain.addresses import tidy
 from domain.countries import CODES, country_code
 from domain.dunning.filters import CONTACTS, CUSTOM_FIELDS, LONGEST
+from domain.email_addresses import is_email
 from domain.money import CURRENCIES
 
 REQUIRED = (
@@ -31,7 +32,6 @@ _MAY_BE_EMPTY = {"email", "postcode", "language", *OPTIONAL}
 _MOST_NOTICES = 99
 _LARGEST = Decimal(10) ** 12
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 _NUMBERS = {
     ",": (re.compile(r"-?\d+(?:\.\d+)?"), "a decimal number such as 119.00"),
     ";": (re.compile(r"-?\d+(?:,\d+)?"), "a decimal number such as 119,00"),
@@ -78,7 +78,7 @@ def _one_of(text: str, known: Sequence[str]) -> str:
 
 
 def _email(_: Reading, text: str) -> str:
-    if text and not _EMAIL.fullmatch(text):
+    if text and not is_email(text):
         raise ValueError("an e-mail address such as name@example.com, or nothing")
     return text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from typing import Annotated
+from unicodedata import normalize
 
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
@@ -24,7 +25,7 @@ class Input(BaseModel):
 def _one_line(text: str) -> str:
     if not text.strip() or len(text) > 500 or not text.isprintable():
         raise ValueError("one line of 1 to 500 characters")
-    return text.strip()
+    return normalize("NFC", text.strip())
 
 
 def _printable(text: str) -> str:
@@ -34,7 +35,7 @@ def _printable(text: str) -> str:
 
 
 def _named(text: str) -> str:
-    return _printable(with_slashes(text))
+    return normalize("NFC", _printable(with_slashes(text)))
 
 
 def _day(given: object) -> date:
@@ -66,7 +67,8 @@ Line = Annotated[str, AfterValidator(_one_line)]
 Day = Annotated[date, BeforeValidator(_day)]
 Sum = Annotated[Decimal, BeforeValidator(_sum)]
 Currency = Annotated[str, AfterValidator(_currency)]
-# A name in an address: whatever it is, the database gets no control character to choke on.
+# A name in an address: the database gets no control character to choke on, and one form of each
+# letter (macOS sends an umlaut as two characters).
 Name = Annotated[str, Path(), AfterValidator(_named)]
 Key = Annotated[int, Path(ge=1, le=2**62)]
 

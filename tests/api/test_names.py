@@ -91,3 +91,19 @@ async def test_a_customer_is_changed_once(api: Api, zahltag: Cli) -> None:
         "Changed: problematic, manager, terms_days",
         "Changed: manager",
     ]
+
+
+async def test_an_umlaut_may_come_as_two_characters(zahltag: Cli, tmp_path: Path) -> None:
+    """As macOS writes it: it is the same name."""
+    file = tmp_path / "rule.yaml"
+    file.write_text(yaml.safe_dump({**O1, "name": "Anwaltsu\u0308bergabe"}))
+    assert (await zahltag("rule", "add", file)).code == 0
+    for name in ("Anwalts\u00fcbergabe", "Anwaltsu\u0308bergabe"):
+        assert (await zahltag("rule", "show", name)).code == 0
+
+
+@pytest.mark.parametrize("email", ["x" * 65 + "@example.com", "a@" + "b" * 250 + ".de", "a@b", "a"])
+async def test_an_address_that_cannot_be(zahltag: Cli, email: str) -> None:
+    """A mail to it would never leave (RFC 5321 4.5.3.1)."""
+    said = await zahltag("account-manager", "set", "Karl", "--email", email)
+    said.refused("an e-mail address such as")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import AfterValidator
 
+from domain.email_addresses import is_email
 from models.store.dunning import managers
 from starter.api.auth import Finance, Viewer
 from starter.api.inputs import Input, Line
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/account-managers")
 
 
 def _email(text: str) -> str:
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", text):
+    if not is_email(text):
         raise ValueError("an e-mail address such as name@example.com")
     return text
 

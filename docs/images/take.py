@@ -43,9 +43,9 @@ def main(data_dir: str) -> None:
         page = chromium.new_page(viewport=WINDOW, color_scheme="light")
         attention(page, home)
         timeline(page, home)
-        details(page, home)
+        details(page, home, "order-zahltag-ZT-1002", "details")
+        details(page, home, "dunning-A-1001", "dunning")
         update(page, home)
-        dunning(page, home)
         chromium.close()
 
 
@@ -63,22 +63,13 @@ def timeline(page: Page, home: str) -> None:
     take(page, "timeline")
 
 
-def details(page: Page, home: str) -> None:
-    """Where a case stands, what comes next and why."""
-    page.goto(f"{home}/order-zahltag-ZT-1002")
+def details(page: Page, home: str, case: str, name: str) -> None:
+    """Where a case stands, what comes next, why, and what would change it."""
+    page.goto(f"{home}/{case}")
     page.get_by_text("User Metadata", exact=True).click()
     current = page.frame_locator("iframe").nth(1)
     expect(current.get_by_text("Why:")).to_be_visible()
-    take(page, "details")
-
-
-def dunning(page: Page, home: str) -> None:
-    """A customer who was reminded: the next notice, its day, why, and what would change it."""
-    page.goto(f"{home}/dunning-A-1001")
-    page.get_by_text("User Metadata", exact=True).click()
-    current = page.frame_locator("iframe").nth(1)
-    expect(current.get_by_text("Why:")).to_be_visible()
-    take(page, "dunning")
+    take(page, name)
 
 
 def update(page: Page, home: str) -> None:

@@ -73,7 +73,8 @@ def test_whatever_a_vendor_sends_only_a_refusal_comes_back(name: str, data: st.D
         with contextlib.suppress(KeyError, IndexError, TypeError):
             for step in place[:-1]:
                 target = target[step]
-            target[place[-1]] = data.draw(_JSON)
+            if isinstance(target, list) or isinstance(place[-1], str):  # else it would be no JSON
+                target[place[-1]] = data.draw(_JSON)
     with contextlib.suppress(RefusedError):
         event = SHOPS[name.partition("-")[0]].read(changed, channel="shop")
         if isinstance(event, OrderEvent):

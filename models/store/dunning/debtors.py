@@ -50,15 +50,6 @@ async def standings(
     return {row["customer_id"]: row for row in rows}
 
 
-_FRESH: Mapping[str, Any] = {
-    "problematic": False,
-    "preferred_contact": "",
-    "credit_limit": None,
-    "manager": "",
-    **dict.fromkeys(CUSTOM, ""),
-}
-
-
 async def put(
     session: AsyncSession, customer_id: int, wanted: Mapping[str, Any], at: datetime
 ) -> list[str]:
@@ -67,12 +58,13 @@ async def put(
     Return the names of what is different now.
     """
     known = await session.get(Debtor, customer_id, populate_existing=True)
-    before = known.model_dump() if known else _FRESH
-    changes = {name: value for name, value in wanted.items() if before[name] != value}
+    before = known or Debtor(customer_id=customer_id, updated_at=at)
+    changes = {name: value for name, value in wanted.items() if getattr(before, name) != value}
     if changes:
+        fresh = Debtor(customer_id=customer_id, updated_at=at, **changes)
         await session.exec(
             insert(Debtor)
-            .values(**{**_FRESH, **changes}, customer_id=customer_id, updated_at=at)
+            .values(**fresh.model_dump())
             .on_conflict_do_update(
                 index_elements=["customer_id"], set_={**changes, "updated_at": at}
             )

@@ -67,7 +67,7 @@ async def test_a_press_of_trigger_runs_it_now(office: Office) -> None:
     await office.owe(2)
     rule_id = await office.works.add(PLAIN, paused=True)
     await office.works.keep()
-    await office.works.schedule(rule_id).trigger()
+    await office.press_trigger(rule_id)
     runs = await office.runs(1)
     assert runs == [("Erste Mahnung", "now", 2, "operator via Temporal")]
     assert (await office.works.history(rule_id))[-1] == (

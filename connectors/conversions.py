@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from domain.money import CURRENCIES
+from domain.texts import tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +31,7 @@ FORBIDDEN = re.compile(rf"[{_CONTROLS}\ud800-\udfff]")
 _OFFSET = r"(?:Z|[+-][0-9]{2}:?[0-9]{2})"
 _DATE = r"2[0-9]{3}-[0-9]{2}-[0-9]{2}"
 _DATE_TIME = r"2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
+_MOMENT = re.compile(_DATE_TIME + _OFFSET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,9 @@ def text(limit: int = 300, *, lines: bool = False) -> Conversion:
     def read(value: object) -> str:
         if not isinstance(value, str) or len(value) > limit:
             raise ValueError
-        if value.isascii() and value.isprintable():  # most texts: nothing to refuse or compose
-            composed = value.strip()
-        elif FORBIDDEN.search(value):
+        if not value.isprintable() and FORBIDDEN.search(value):
             raise ValueError
-        else:
-            composed = unicodedata.normalize("NFC", value).strip()
-        return composed if lines else " ".join(composed.split())
+        return unicodedata.normalize("NFC", value).strip() if lines else tidy(value)
 
     expected = f"text of at most {limit} characters without control characters"
     schema = {"type": "string", "maxLength": limit, "pattern": _NO_CONTROLS}
@@ -172,7 +170,7 @@ CURRENCY = Conversion(
 
 
 def _moment(value: object) -> datetime:
-    if not isinstance(value, str) or not re.fullmatch(_DATE_TIME + _OFFSET, value):
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
         raise ValueError
     return datetime.fromisoformat(value).astimezone(UTC)
 

@@ -46,24 +46,27 @@ class _Walk:
         self.problems: dict[str, Problem] = {}
 
     def rows(self, item: Mapping[str, object], level: Level, at: str) -> dict[str, object]:
-        held = [_held(item, names) for names in level.holders]
+        held = [*(_held(item, names) for names in level.holders), None]
         values: dict[str, object] = {}
-        for row, place, name in level.rows:
-            if isinstance(row, EachPlan):
-                values[row.fills] = self._each(item, held, row, at)
-                continue
-            holder = None if place is None else held[place]
+        for row, fills, place, name, read, optional, gap in level.rows:
+            holder = held[place]
             value = None if holder is None else holder.get(name)
-            if value is None and holder is not None and not row.required:
-                values[row.fills] = row.gap
-            elif value is None or (isinstance(value, str) and not value.strip()):
-                values[row.fills] = self._field(item, held, row, at)
+            if value is None:
+                plain = optional and holder is not None
+                values[fills] = gap if plain else self._look(item, held, row, at)
+            elif isinstance(value, str) and (not value or value.isspace()):
+                values[fills] = self._look(item, held, row, at)
             else:
                 try:
-                    values[row.fills] = row.read(value)
+                    values[fills] = read(value)
                 except (ValueError, ArithmeticError):
-                    values[row.fills] = self._field(item, held, row, at)
+                    values[fills] = self._look(item, held, row, at)
         return values
+
+    def _look(self, item: object, held: _Held, row: FieldPlan | EachPlan, at: str) -> object:
+        if isinstance(row, EachPlan):
+            return self._each(item, held, row, at)
+        return self._field(item, held, row, at)
 
     def _field(self, item: object, held: _Held, row: FieldPlan, at: str) -> object:
         """Read what is not plainly there: on every path, and saying what is wrong."""
@@ -137,11 +140,13 @@ class _Walk:
                 self.unknown(one, known, f"{at.removesuffix('.')}[{index}].")
         if not isinstance(item, dict):
             return
-        for name, value in item.items():
-            if name not in known:
-                self._note(f"{at}{name[:60]}", f"one of the fields {', '.join(known)}", "another")
-            elif known[name]:
-                self.unknown(value, known[name], f"{at}{name}.")
+        if not item.keys() <= known.names.keys():
+            expected = f"one of the fields {', '.join(known.names)}"
+            for name in [name for name in item if name not in known.names]:
+                self._note(f"{at}{name[:60]}", expected, "another")
+        for name, below in known.below:
+            if name in item:
+                self.unknown(item[name], below, f"{at}{name}.")
 
     def _note(self, where: str, expected: str, found: str) -> None:
         self.problems.setdefault(where, Problem(where, expected, found))

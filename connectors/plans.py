@@ -11,6 +11,7 @@ from connectors.rows import Each, Row
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_Names = dict[str, "_Names"]
 _STEP = re.compile(r"(?P<name>[^.\[]+)(?:\[(?P<key>\w+)=(?P<wanted>[^\]]+)\])?")
 
 
@@ -59,18 +60,32 @@ class EachPlan(NamedTuple):
 
 
 class Level(NamedTuple):
-    """Rows that are walked over one object, and the objects in it that hold their fields.
-
-    Each row has beside it where it is enough to look (a place in ``holders`` and a name), or None:
-    more than one path is tried, or a path picks from a list.
-    """
+    """Rows that are walked over one object, and the objects in it that hold their fields."""
 
     holders: tuple[tuple[str, ...], ...]
-    rows: tuple[tuple[FieldPlan | EachPlan, int | None, str], ...]
+    rows: tuple[RowPlan, ...]
 
 
-class Tree(dict[str, "Tree"]):
-    """Names of fields, each with the names below it."""
+class RowPlan(NamedTuple):
+    """A row, and beside it all that most need: one field, in the object ``holders[holder]``.
+
+    ``holder`` is -1, where nothing is, for a list, for several paths, and for a path that picks.
+    """
+
+    row: FieldPlan | EachPlan
+    fills: str
+    holder: int
+    name: str
+    read: Callable[[object], object]
+    optional: bool
+    gap: object
+
+
+class Tree(NamedTuple):
+    """Names of fields, and those of them that have names below."""
+
+    names: dict[str, None]
+    below: tuple[tuple[str, Tree], ...]
 
 
 class Plan(NamedTuple):
@@ -83,7 +98,7 @@ class Plan(NamedTuple):
 @lru_cache(maxsize=256)
 def prepared(rows: tuple[Row, ...], strict: bool) -> Plan:  # noqa: FBT001 - a cache key
     """Return the plan of a mapping; ``strict`` as in ``read_document``."""
-    return Plan(_level(rows, strict=strict), _tree(rows))
+    return Plan(_level(rows, strict=strict), _tree(_names(rows)))
 
 
 def _level(rows: tuple[Row, ...], *, strict: bool) -> Level:
@@ -105,13 +120,14 @@ def _level(rows: tuple[Row, ...], *, strict: bool) -> Level:
                     expected=row.converts.expected,
                 )
             )
-    return Level(tuple(holders), tuple((row, *_place(row)) for row in ready))
+    return Level(tuple(holders), tuple(map(_row, ready)))
 
 
-def _place(row: FieldPlan | EachPlan) -> tuple[int | None, str]:
-    if isinstance(row, EachPlan) or len(row.paths) != 1:
-        return None, ""
-    return row.paths[0].holder, row.paths[0].name
+def _row(row: FieldPlan | EachPlan) -> RowPlan:
+    if isinstance(row, EachPlan) or len(row.paths) != 1 or row.paths[0].holder is None:
+        return RowPlan(row, row.fills, -1, "", str, optional=False, gap=None)
+    holder, name, optional = row.paths[0].holder, row.paths[0].name, not row.required
+    return RowPlan(row, row.fills, holder, name, row.read, optional, row.gap)
 
 
 def _path(text: str, holders: dict[tuple[str, ...], int]) -> Path:
@@ -126,14 +142,19 @@ def _path(text: str, holders: dict[tuple[str, ...], int]) -> Path:
     return Path(text, tuple(steps), holder, names[-1])
 
 
-def _tree(rows: tuple[Row, ...]) -> Tree:
+def _names(rows: tuple[Row, ...]) -> _Names:
     """Return the nested names that the rows read."""
-    tree = Tree()
+    names: _Names = {}
     for row in rows:
         for path in (row.reads,) if isinstance(row, Each) else row.paths:
-            branch = tree
+            branch = names
             for name in path.split("."):
-                branch = branch.setdefault(name, Tree())
+                branch = branch.setdefault(name, {})
             if isinstance(row, Each):
-                branch.update(_tree(row.rows))
-    return tree
+                branch.update(_names(row.rows))
+    return names
+
+
+def _tree(names: _Names) -> Tree:
+    below = tuple((name, _tree(inner)) for name, inner in names.items() if inner)
+    return Tree(dict.fromkeys(names), below)

@@ -73,7 +73,8 @@ class Record:
 
     def text(self, name: str) -> str:
         """Return a text."""
-        return self._as(name, str)
+        value = self._values[name]
+        return value if isinstance(value, str) else self._as(name, str)
 
     def flag(self, name: str) -> bool:
         """Return yes or no."""

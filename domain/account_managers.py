@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain.addresses import tidy
 from domain.dunning.filters import LONGEST
 from domain.email_addresses import is_email
 from domain.errors import Problem
+from domain.texts import tidy
 
 COLUMNS = ("customer_no", "manager", "email")
 # DATEV's format "Debitoren/Kreditoren": the account, and who is in charge of it.

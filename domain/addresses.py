@@ -7,24 +7,16 @@ exists. An address service can do that later; a wrong guess on an invoice is wor
 from __future__ import annotations
 
 import re
-import unicodedata
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from domain.copies import with_parts
 from domain.countries import country_code
-
-if TYPE_CHECKING:
-    from domain.order import Address
+from domain.order import NOWHERE, Address
+from domain.texts import tidy
 
 # Three letters before the digits at least: Mannheim's squares ("Q7") are names with a digit.
 _HOUSE_NUMBER = re.compile(r"^(?P<street>.*[^\W\d_]{3}\.?)(?P<number>\d{1,4}\s?[a-zA-Z]?)$")
 _PREFIXED_POSTCODE = re.compile(r"^(?P<country>[A-Z]{1,3})\s*-\s*(?P<postcode>\d{4,5})$")
 _COUNTRY_PREFIXES = {"D": "DE", "A": "AT", "CH": "CH", "DE": "DE", "AT": "AT", "FL": "LI"}
-
-
-def tidy(text: str) -> str:
-    """Compose the characters (NFC) and leave one blank between the words."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def normalise_address(address: Address) -> Address:
@@ -34,9 +26,11 @@ def normalise_address(address: Address) -> Address:
     blank before its number; "Str." stays as the customer wrote it. A country that is not
     recognised stays as it is, so that the check of the order can show it.
     """
+    if address is NOWHERE:
+        return NOWHERE
     country = country_code(tidy(address.country))
     postcode, implied = _postcode(tidy(address.postcode).upper())
-    return replace(
+    return with_parts(
         address,
         name=tidy(address.name),
         company=tidy(address.company),
@@ -59,5 +53,7 @@ def _postcode(text: str) -> tuple[str, str]:
 
 def _spaced(street: str) -> str:
     """Put the missing blank before a house number: "Hauptstraße5a" becomes "Hauptstraße 5a"."""
+    if street.rpartition(" ")[2].isdigit():
+        return street
     glued = _HOUSE_NUMBER.match(street)
     return f"{glued['street']} {glued['number']}" if glued else street

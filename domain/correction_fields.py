@@ -12,9 +12,9 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from domain.addresses import tidy
 from domain.money import parse_decimal
 from domain.order import CustomerKind
+from domain.texts import tidy
 from domain.vat_ids import compact_vat_id
 
 if TYPE_CHECKING:

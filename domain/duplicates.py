@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
-from types import NoneType
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from operator import attrgetter
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from domain.order import Order, OrderLine
+from domain.money import plain_number
+from domain.order import Order, OrderLine
 
 
 def fingerprint(order: Order) -> str:
@@ -29,7 +28,7 @@ def fingerprint(order: Order) -> str:
         {
             "customer": _customer(order),
             "currency": order.currency,
-            "total": _plain(order.total),
+            "total": plain_number(order.total),
             "lines": sorted(_position(line) for line in order.lines),
         }
     )
@@ -42,43 +41,55 @@ def content_digest(order: Order) -> str:
     they may change while the order stays the same. So is what is empty, zero or false: a field that
     a later version of Zahltag adds does not change the digests of the orders that lack it.
     """
-    agreed = [name for name in _names(type(order)) if name not in _LEFT_OUT]
-    return _digest(_said_of(order, agreed))
+    return _digest(_said_of(order, _agreed()))
 
 
 _LEFT_OUT = frozenset({"payment", "placed_at", "modified_at", "note", "risk_signals", "owner"})
-_PLAIN = frozenset({str, Decimal, bool, NoneType})
+_Reader = tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]]
 
 
-_KNOWN_NAMES: dict[type, tuple[str, ...]] = {}
+@lru_cache(maxsize=1)
+def _agreed() -> _Reader:
+    return _reading([field.name for field in fields(Order) if field.name not in _LEFT_OUT])
 
 
-def _names(kind: type) -> tuple[str, ...]:
-    """Return the names of a dataclass's fields; nothing for any other type."""
-    if kind not in _KNOWN_NAMES:
-        found = fields(kind) if is_dataclass(kind) else ()
-        _KNOWN_NAMES[kind] = tuple(field.name for field in found)
-    return _KNOWN_NAMES[kind]
+_READERS: dict[type, _Reader | None] = {}
 
 
-def _said_of(value: object, names: Iterable[str]) -> dict[str, object]:
-    """Return those parts of a dataclass that say something."""
+def _reader(kind: type) -> _Reader | None:
+    """Return how the fields of a dataclass are read; None for any other type."""
+    if kind not in _READERS:
+        names = [field.name for field in fields(kind)] if is_dataclass(kind) else []
+        _READERS[kind] = _reading(names) if names else None
+    return _READERS[kind]
+
+
+def _reading(names: Sequence[str]) -> _Reader:
+    in_order = tuple(sorted(names))  # so that there is nothing left to sort
+    read = attrgetter(*in_order)
+    return in_order, read if len(in_order) > 1 else lambda value: (read(value),)
+
+
+def _said_of(value: object, reader: _Reader) -> dict[str, object]:
+    """Return those parts of a dataclass that say something, as JSON has them."""
+    names, read = reader
     found = {}
-    for name in names:
-        part = getattr(value, name)
-        if part and type(part) not in _PLAIN:
-            part = _said(part)
+    for name, part in zip(names, read(value), strict=True):
         if part:
-            found[name] = part
+            said = part if type(part) is str else _said(part)
+            if said:
+                found[name] = said
     return found
 
 
 def _said(value: object) -> object:
-    """Return the value without those of its parts that say nothing."""
+    """Return the value as JSON has it, without those of its parts that say nothing."""
+    if isinstance(value, Decimal):
+        return plain_number(value)
     if isinstance(value, tuple):
         return [_said(part) for part in value]
-    names = _names(type(value))
-    return _said_of(value, names) if names else value
+    reader = _reader(type(value))
+    return _said_of(value, reader) if reader else value
 
 
 def _customer(order: Order) -> str:
@@ -95,20 +106,11 @@ def _customer(order: Order) -> str:
 def _position(line: OrderLine) -> list[str]:
     what = line.sku or line.name
     amounts = (line.quantity, line.unit_price, line.discount)
-    return [what, *(_plain(amount) for amount in amounts)]
-
-
-def _plain(number: Decimal) -> str:
-    """Write equal numbers equally: 1, 1.0 and 1.00 are ``1``; there is no negative zero."""
-    return f"{number.normalize():f}" if number else "0"
+    return [what, *(plain_number(amount) for amount in amounts)]
 
 
 def _digest(content: dict[str, object]) -> str:
     return hashlib.sha256(_CANONICAL.encode(content).encode()).hexdigest()
 
 
-def _as_json(value: object) -> str:
-    return _plain(value) if isinstance(value, Decimal) else str(value)
-
-
-_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=_as_json)
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=str)

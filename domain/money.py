@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
 
 # ISO 4217 active currencies that circulate, and the minor units of those that do not have two.
 CURRENCIES = frozenset(
@@ -32,7 +33,12 @@ def minor_units(currency: str) -> int:
 
 def round_amount(amount: Decimal, currency: str) -> Decimal:
     """Round commercially (half away from zero) to the currency's minor unit."""
-    return amount.quantize(Decimal(1).scaleb(-minor_units(currency)), rounding=ROUND_HALF_UP)
+    return amount.quantize(_smallest(currency), rounding=ROUND_HALF_UP)
+
+
+@lru_cache(maxsize=512)
+def _smallest(currency: str) -> Decimal:
+    return Decimal(1).scaleb(-minor_units(currency))
 
 
 def parse_decimal(text: str) -> Decimal:
@@ -44,6 +50,19 @@ def parse_decimal(text: str) -> Decimal:
         return Decimal(cleaned)
     except InvalidOperation as error:
         raise ValueError(f"not a decimal number: {text!r}") from error
+
+
+def plain_number(number: Decimal) -> str:
+    """Write a number as one says it, and equal ones equally: 19 for 19.00, 10 for 1E+1, 0 for -0.0.
+
+    Digests contain it, so it stays as it is.
+    """
+    if not number:
+        return "0"
+    text = str(number)
+    if "E" in text:
+        text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 @dataclass(frozen=True, slots=True)

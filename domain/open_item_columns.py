@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from domain.addresses import tidy
 from domain.countries import CODES, country_code
 from domain.dunning.filters import CONTACTS, CUSTOM_FIELDS, LONGEST
 from domain.email_addresses import is_email
@@ -55,12 +54,6 @@ def read_value(given: Reading, name: str, text: str) -> object:
         raise ValueError(f"at most {LONGEST} ordinary characters")
     read = _READ.get(name)
     return read(given, text) if read else text
-
-
-def quickly_tidy(text: str) -> str:
-    """Do as ``tidy``, quickly for what is tidy: most of millions of values."""
-    plain = text.isascii() and text.isprintable() and "  " not in text
-    return text.strip() if plain else tidy(text)
 
 
 def _kind(_: Reading, text: str) -> str:

@@ -23,10 +23,10 @@ from domain.open_item_columns import (
     REQUIRED,
     TYPED,
     Reading,
-    quickly_tidy,
     read_value,
 )
 from domain.order import Address
+from domain.texts import tidy
 from domain.vat_ids import compact_vat_id
 
 
@@ -109,7 +109,7 @@ class Reader:
         if len(cells) != len(columns):
             expected = f"{len(columns)} columns separated by {self.header.separator!r}"
             return [Problem(f"line {line}", expected, str(len(cells)))]
-        given = dict(zip(columns, map(quickly_tidy, cells), strict=True))
+        given = dict(zip(columns, map(tidy, cells), strict=True))
         problems: list[Problem] = []
         values: dict[str, Any] = dict(_EMPTY)
         for name, text in given.items():

@@ -66,6 +66,9 @@ class Address:
     country: str = ""
 
 
+NOWHERE = Address()
+
+
 @dataclass(frozen=True, slots=True)
 class Buyer:
     """Who bought. ``external_id`` is the shop's customer id; a guest has none.

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import fields
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
 
 from domain.addresses import normalise_address
+from domain.copies import with_parts
 from domain.errors import Problem, RefusedError
-from domain.money import round_amount
-from domain.order import Address, Buyer, CustomerKind, Order, OrderLine
+from domain.money import plain_number, round_amount
+from domain.order import (
+    NOWHERE,
+    Address,
+    Buyer,
+    CustomerKind,
+    Order,
+    OrderCharge,
+    OrderDiscount,
+    OrderLine,
+)
 from domain.vat_ids import compact_vat_id
 
 if TYPE_CHECKING:
     from connectors.rows import Record
 
+Rated = TypeVar("Rated", OrderCharge, OrderDiscount)
+
 
 def address(record: Record, where: str) -> Address:
     """Take an address from the fields that a mapping filled under ``billing`` or ``shipping``."""
-    parts = ("name", "company", "street", "extra", "postcode", "city", "region", "country")
-    return Address(**{part: record.text(f"{where}.{part}") for part in parts})
+    parts = [record.text(name) for name in _address_fields(where)]
+    return Address(*parts) if any(parts) else NOWHERE
+
+
+@lru_cache(maxsize=8)
+def _address_fields(where: str) -> tuple[str, ...]:
+    return tuple(f"{where}.{part.name}" for part in fields(Address))
 
 
 def address_parts(record: Record, where: str) -> Address:
@@ -80,35 +98,22 @@ def finished(order: Order) -> Order:
     """
     buyer, billing = order.buyer, normalise_address(order.billing)
     name, company = billing.name or buyer.name, billing.company or buyer.company
-    if (name, company) != (billing.name, billing.company):
-        billing = replace(billing, name=name, company=company)
+    billing = with_parts(billing, name=name, company=company)
     rates = [line.tax_rate for line in order.lines if line.tax_rate is not None]
     highest = max(rates, default=None)
-    return replace(
+    currency, paid = order.currency, order.payment.paid_amount
+    return with_parts(
         order,
         buyer=_finished_buyer(buyer, billing),
         billing=billing,
-        shipping=normalise_address(order.shipping) if order.shipping != _NOWHERE else _NOWHERE,
-        lines=tuple(_finished_line(line, highest) for line in order.lines),
-        charges=tuple(
-            replace(charge, tax_rate=_plain(charge.tax_rate))
-            for charge in order.charges
-            if charge.amount
-        ),
-        discounts=tuple(
-            replace(discount, tax_rate=_plain(discount.tax_rate))
-            for discount in order.discounts
-            if discount.amount
-        ),
-        total=_money(order.total, order.currency),
-        total_tax=None if order.total_tax is None else _money(order.total_tax, order.currency),
-        payment=replace(
-            order.payment, paid_amount=_money(order.payment.paid_amount, order.currency)
-        ),
+        shipping=normalise_address(order.shipping),
+        lines=tuple([_finished_line(line, highest) for line in order.lines]),
+        charges=tuple([_rated(charge) for charge in order.charges if charge.amount]),
+        discounts=tuple([_rated(discount) for discount in order.discounts if discount.amount]),
+        total=_money(order.total, currency),
+        total_tax=None if order.total_tax is None else _money(order.total_tax, currency),
+        payment=with_parts(order.payment, paid_amount=_money(paid, currency) if paid else paid),
     )
-
-
-_NOWHERE = Address()
 
 
 def _money(amount: Decimal, currency: str) -> Decimal:
@@ -120,18 +125,18 @@ def _money(amount: Decimal, currency: str) -> Decimal:
 def _finished_line(line: OrderLine, highest: Decimal | None) -> OrderLine:
     free = line.tax_rate is None and line.quantity * line.unit_price == line.discount
     rate = _plain(highest if free else line.tax_rate)
-    return line if str(rate) == str(line.tax_rate) else replace(line, tax_rate=rate)
+    return with_parts(line, tax_rate=rate)
+
+
+def _rated(item: Rated) -> Rated:
+    return with_parts(item, tax_rate=_plain(item.tax_rate))
 
 
 def _plain(rate: Decimal | None) -> Decimal | None:
     """Write a rate as one says it: 19, not 19.00; 10, not 1E+1."""
-    return None if rate is None else Decimal(f"{rate.normalize():f}")
+    return None if rate is None else Decimal(plain_number(rate))
 
 
 def _finished_buyer(buyer: Buyer, billing: Address) -> Buyer:
-    return replace(
-        buyer,
-        name=buyer.name or billing.name,
-        company=buyer.company or billing.company,
-        vat_id=compact_vat_id(buyer.vat_id),
-    )
+    name, company = buyer.name or billing.name, buyer.company or billing.company
+    return with_parts(buyer, name=name, company=company, vat_id=compact_vat_id(buyer.vat_id))

@@ -45,6 +45,7 @@ async def main() -> None:
         log_config=None,
         access_log=False,  # addresses name customers and invoices
         server_header=False,
+        proxy_headers=False,  # nothing here trusts what a header says of the caller
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     settle()

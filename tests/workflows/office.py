@@ -114,8 +114,8 @@ class Office:
 
     async def press_trigger(self, rule_id: int) -> None:
         """Press Trigger, not on a second that a calendar can name: that would count as a slot."""
-        while now().second in {59, 0}:
-            await asyncio.sleep(0.1)
+        if now().second in {59, 0}:
+            await asyncio.sleep(2)
         await self.works.schedule(rule_id).trigger()
 
     async def exceptions(self) -> list[tuple[str, str]]:

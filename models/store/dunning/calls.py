@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from domain.company import Company
 from domain.dunning.calls import CallOutcome
 from domain.errors import ConflictError, RefusedError
+from domain.money import plain_number
 from models.dunning_tables import Debtor, DunningCall
 from models.store import customers, history, tasks
 from models.store.dunning import blocks, disputes, promises
@@ -64,7 +65,7 @@ class Call:
         """Return what was said beside the outcome, as the task keeps it."""
         values = {
             "promised_for": str(self.day) if self.day else None,
-            "amount": f"{self.amount.normalize():f}" if self.amount is not None else None,
+            "amount": plain_number(self.amount) if self.amount is not None else None,
             "currency": self.currency,
             "invoice_no": self.invoice_no,
             "note": self.note,

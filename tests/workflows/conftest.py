@@ -45,7 +45,11 @@ async def temporal() -> AsyncIterator[WorkflowEnvironment]:
 
 @pytest.fixture(params=[1000, 0], ids=["cached", "replaying"])
 def cached_workflows(request: pytest.FixtureRequest) -> int:
-    """Run a test with the workflow cache, and with a replay at every single step."""
+    """Run a test with the workflow cache, and with a replay at every single step.
+
+    With the cache it runs in the sandbox, which refuses what would not replay; where it is seen
+    whether everything replays, it runs as in production.
+    """
     return int(request.param)
 
 
@@ -77,6 +81,7 @@ async def house(
         settings,
         company,
         cached_workflows=cached_workflows,
+        sandbox=cached_workflows > 0,
         asks_nobody=asks_nobody,
     ) as opened:
         yield opened

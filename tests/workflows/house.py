@@ -200,4 +200,4 @@ async def eventually(probe: Callable[[], Awaitable[T | None]], seconds: float = 
             found = await probe()
             if found is not None:
                 return found
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(0.05)

@@ -22,6 +22,7 @@ from starter.stack import mailbox
 from tests.activities.driver import Driver
 from tests.faults.proxy import Proxy
 from tests.invariants import check
+from tests.workflows.house import eventually
 
 PATIENCE = 2.0
 
@@ -53,6 +54,17 @@ class Servers:
         except Exception as error:  # noqa: BLE001 - Temporal repeats whatever it is
             return type(error).__name__
         return ""
+
+    async def notices_it(self) -> None:
+        """Wait until the database has noticed that a connection is gone, and freed its locks."""
+        held = text("""select count(*) from pg_locks where locktype = 'advisory'
+            and database = (select oid from pg_database where datname = current_database())""")
+
+        async def freed() -> bool | None:
+            async with self.sound.engine.connect() as connection:
+                return (await connection.execute(held)).scalar_one() == 0 or None
+
+        await eventually(freed)
 
     async def mail_states(self) -> list[str]:
         """Return where each mail stands."""

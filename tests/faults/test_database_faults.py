@@ -56,6 +56,7 @@ async def test_a_step_survives_it_anywhere(servers: Servers, step: Step, fault: 
         judge = servers.database.judge = Once(fault, place)
         if await attempt(servers, request, step):
             broken += 1
+            await servers.notices_it()
         elif not judge.struck:
             break
     servers.database.heal()

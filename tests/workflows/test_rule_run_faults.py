@@ -51,6 +51,12 @@ Open = Callable[[Points], Any]
 
 
 @pytest.fixture
+def cached_workflows() -> int:
+    """With a cache: every history is replayed when the office closes."""
+    return 1000
+
+
+@pytest.fixture
 def opened(
     client: Client, database: Database, settings: Settings, company: Company, works: Clockwork
 ) -> Open:
@@ -117,7 +123,6 @@ async def test_a_cancelled_run_is_over(opened: Open, monkeypatch: pytest.MonkeyP
         assert (await running).status_code in {200, 409}
 
 
-@pytest.mark.parametrize("cached_workflows", [1000], ids=["cached"])
 async def test_a_worker_killed_in_the_middle_of_a_page(house: House, works: Clockwork) -> None:
     """Another worker goes on with the page; every customer is in, the report is whole."""
     async with open_office(house, works) as office:

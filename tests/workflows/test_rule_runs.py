@@ -25,6 +25,12 @@ from .office import FRIDAY, MARK, PATIENCE, PLAIN, TELL, Office, open_office
 TAKEN = {"this customer was taken today already", "a notice to this customer is under way already"}
 
 
+@pytest.fixture
+def cached_workflows() -> int:
+    """With a cache: every history is replayed when the office closes."""
+    return 1000
+
+
 @pytest_asyncio.fixture
 async def office(house: House, works: Clockwork) -> AsyncIterator[Office]:
     """An office with the whole product behind it."""
@@ -115,7 +121,6 @@ async def test_a_slot_of_another_week_does_nothing(office: Office) -> None:
     assert len(await office.runs(1)) == 1
 
 
-@pytest.mark.parametrize("cached_workflows", [1000], ids=["cached"])
 async def test_page_after_page(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Continued as new in between; each customer is handed over once."""
     monkeypatch.setattr(rule_runs, "PAGE", 2)

@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCKED := --require-hashes -r requirements.lock
 
 .DEFAULT_GOAL := help
@@ -20,12 +21,11 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv --clear $(VENV)
 	@# uv takes seconds where pip takes a minute; where it finds no registry, pip may.
 	@awk '/^[^ ]/{uv = /^uv==/} uv' requirements.lock > $(VENV)/uv.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	@$(PIP) --require-hashes -r $(VENV)/uv.lock
 	@UV_DEFAULT_INDEX=$${PIP_INDEX_URL:-$$($(BIN)/pip config get global.index-url 2>/dev/null)} \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode $(LOCKED) \
-	  || { echo "uv could not; pip takes a minute or two longer ..."; \
-	       $(BIN)/pip install --quiet --disable-pip-version-check $(LOCKED); }
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	  || { echo "uv could not; pip takes a minute or two longer ..."; $(PIP) $(LOCKED); }
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 demo: setup ## start everything, run the sample orders, show the result (EXIT=1: then stop)

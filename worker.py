@@ -51,7 +51,7 @@ from workflows.fetch_order import FetchOrder
 from workflows.order_to_cash import OrderToCash
 
 SHUTDOWN = timedelta(seconds=25)
-RUN_WORKFLOWS = [DunningTick, DunningSlot, DunningCycle]
+WORKFLOWS = [OrderToCash, DunningCase, FetchOrder, DunningTick, DunningSlot, DunningCycle]
 
 
 def activities_of(services: Services) -> list[Callable[..., Awaitable[Progress]]]:
@@ -154,7 +154,7 @@ def make_worker(
         task_queue=services.settings.task_queue,
         max_cached_workflows=cached_workflows,
         workflow_runner=runner,
-        workflows=[OrderToCash, DunningCase, FetchOrder, *RUN_WORKFLOWS],
+        workflows=WORKFLOWS,
         activities=[*every_activity_of(services), FetchActivities(services).fetch_order],
         interceptors=[CountEffects(meter), *interceptors_of(services, points)],
         max_heartbeat_throttle_interval=EVERY,

@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
-from functools import lru_cache
 from operator import attrgetter
 
 from domain.money import plain_number
@@ -41,16 +40,11 @@ def content_digest(order: Order) -> str:
     they may change while the order stays the same. So is what is empty, zero or false: a field that
     a later version of Zahltag adds does not change the digests of the orders that lack it.
     """
-    return _digest(_said_of(order, _agreed()))
+    return _digest(_said_of(order, _AGREED))
 
 
 _LEFT_OUT = frozenset({"payment", "placed_at", "modified_at", "note", "risk_signals", "owner"})
 _Reader = tuple[tuple[str, ...], Callable[[object], tuple[object, ...]]]
-
-
-@lru_cache(maxsize=1)
-def _agreed() -> _Reader:
-    return _reading([field.name for field in fields(Order) if field.name not in _LEFT_OUT])
 
 
 _READERS: dict[type, _Reader | None] = {}
@@ -68,6 +62,9 @@ def _reading(names: Sequence[str]) -> _Reader:
     in_order = tuple(sorted(names))  # so that there is nothing left to sort
     read = attrgetter(*in_order)
     return in_order, read if len(in_order) > 1 else lambda value: (read(value),)
+
+
+_AGREED = _reading([field.name for field in fields(Order) if field.name not in _LEFT_OUT])
 
 
 def _said_of(value: object, reader: _Reader) -> dict[str, object]:

@@ -23,9 +23,7 @@ from models.store.dunning import debtors
 from starter.api.app import make_app
 from tests.domain.dunning.rules import O2, condition
 from tests.dunning.arrears import put_in_arrears
-from worker import RUN_WORKFLOWS
-from workflows.dunning_case import DunningCase
-from workflows.order_to_cash import OrderToCash
+from worker import WORKFLOWS
 
 from .clockwork import Clockwork
 from .house import House, eventually, now
@@ -156,7 +154,7 @@ async def _replay_all(house: House) -> None:
     local activities out, and Temporal gives such a task out again only ten seconds later.
     """
     replayer = Replayer(
-        workflows=[OrderToCash, DunningCase, *RUN_WORKFLOWS],
+        workflows=WORKFLOWS,
         data_converter=house.client.data_converter,
         workflow_runner=UnsandboxedWorkflowRunner(),
     )

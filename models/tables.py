@@ -155,7 +155,8 @@ class SalesOrder(SQLModel, table=True):
     currency: str
     total: Decimal = _money()
     content: Json = _json()
-    digest: str
+    # Of what the shop said last, from a person's first correction on; until then it is the content.
+    digest: str | None = None
     fingerprint: str
     placed_at: datetime = _instant()
     modified_at: datetime = _instant()

@@ -1,7 +1,8 @@
 """Where webhooks hand their orders in: those that arrive together are stored together.
 
 While one batch commits the next one gathers, so a lone order waits for nobody and a wave shares
-its commits (docs/decisions/0011-group-commit.md).
+its commits. One half of a wave is read while the other half commits
+(docs/decisions/0011-group-commit.md).
 """
 
 from __future__ import annotations
@@ -51,12 +52,18 @@ class Desk:
         return bool(await stored)
 
     async def _store_waiting(self) -> None:
+        stored_last = 0
         while self._waiting:
-            batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            # Were all who wait taken at once, nobody would be left to read while they commit: those
+            # who were just answered are about to come again.
+            half = min((stored_last + len(self._waiting) + 1) // 2, MOST)
+            batch, self._waiting = self._waiting[:half], self._waiting[half:]
+            stored_last = len(batch)
             new = await self._store([order for order, _ in batch])
             for place, (_, stored) in enumerate(batch):
                 if not stored.done():  # its sender may have hung up
                     stored.set_result(place in new)
+            await asyncio.sleep(0)  # they get their answers first, and write their next meanwhile
 
     async def _store(self, batch: list[NewOrder]) -> set[int]:
         try:

@@ -13,7 +13,7 @@ from domain.errors import ConflictError, ForbiddenError, NotFoundError, RefusedE
 from domain.order_case import Standing, WaitingFor, decide
 from models.codec import dump_order, load_order
 from models.messages import DecisionRequest
-from models.store import approvals, cases, endings, history, tasks
+from models.store import approvals, cases, endings, history, intake, tasks
 from models.tables import SalesOrder
 
 # Findings that a person may accept as they are, with `accept.<kind>=yes`.
@@ -95,6 +95,7 @@ async def _correct(session: AsyncSession, case_id: str, decision: Decision, at: 
             f"Case {case_id} has its invoice or is closed: the order can no longer be corrected."
             " An issued invoice is never changed; it is cancelled and made anew."
         )
+    row.digest = intake.told_digest(row)
     row.content, row.total = dump_order(corrected), corrected.total
     row.accepted = [*row.accepted, *new]
     row.revision += 1

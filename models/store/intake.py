@@ -91,6 +91,11 @@ async def remember(session: AsyncSession, arrival: Arrival) -> bool:
     return False
 
 
+def told_digest(row: SalesOrder) -> str:
+    """Return the digest of what the shop said last, whatever a person has corrected since."""
+    return row.digest or content_digest(load_order(row.content))
+
+
 async def accept_order(
     session: AsyncSession, order: Order, arrival: Arrival, company: Company, *, strict: bool
 ) -> tuple[str, Outcome]:
@@ -170,7 +175,7 @@ async def _known_order(
     if row.customer_id is not None:
         await customers.lock(session, row.customer_id)
     await session.refresh(row, with_for_update=True)
-    same = row.digest == content_digest(order)
+    same = told_digest(row) == content_digest(order)
     if strict and not same:
         raise ConflictError(
             f"Order {order.order_no} of {order.channel} is known with another content."
@@ -209,7 +214,7 @@ async def _follow(
         history.note(session, case_id, at, "payment_status", text, arrival.by)
         await outbox.tell(session, case_id, "order_changed", at, outbox_id=arrival.event_id)
     elif file.invoice_no is None and file.closed_at is None and row.revision == 1:
-        row.content, row.digest = dump_order(order), content_digest(order)
+        row.content, row.digest = dump_order(order), None
         row.total, row.currency = order.total, order.currency
         row.fingerprint = fingerprint(order)
         row.revision += 1

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from domain.duplicates import content_digest, fingerprint
+from domain.duplicates import fingerprint
 from domain.order import Order
 from domain.order_case import Status
 from models.codec import order_json
@@ -54,7 +54,6 @@ def prepared(order: Order, case_id: str, arrival: Arrival, receipt: Receipt | No
         "currency": order.currency,
         "total": order.total,
         "content": order_json(order),
-        "digest": content_digest(order),
         "fingerprint": fingerprint(order),
         "placed_at": order.placed_at,
         "modified_at": order.modified_at,
@@ -114,7 +113,6 @@ _COLUMNS = {
     "currency": "text",
     "total": "numeric",
     "content": "text",
-    "digest": "text",
     "fingerprint": "text",
     "placed_at": "timestamptz",
     "modified_at": "timestamptz",
@@ -137,9 +135,9 @@ with given as (
                     where i.channel = given.channel and i.event_id = given.event_id)
   order by case_id, place
 ), ordered as (
-  insert into sales_order (channel, order_no, source, case_id, currency, total, content, digest,
+  insert into sales_order (channel, order_no, source, case_id, currency, total, content,
     fingerprint, placed_at, modified_at, received_at, revision, checked_revision, hold_reason)
-  select channel, order_no, source, case_id, currency, total, cast(content as jsonb), digest,
+  select channel, order_no, source, case_id, currency, total, cast(content as jsonb),
     fingerprint, placed_at, modified_at, at, 1, 0, ''
   from plain order by case_id  -- two batches that meet take their locks in one order
   on conflict do nothing returning id, case_id

@@ -72,6 +72,19 @@ async def test_a_correction_again_is_known(api: Api, waiting: str) -> None:
     assert await api.counts() == before
 
 
+async def test_what_a_person_corrected_the_shop_did_not_change(
+    api: Api, good_order: dict[str, Any], waiting: str
+) -> None:
+    """The shop sends the same again: known. It sends another city: somebody has to look."""
+    document = good_order  # as ``waiting`` has submitted it
+    await api.post(f"/api/cases/{waiting}/correct", {"fields": {"billing.city": "Bonn"}})
+    assert (await api.webhook("zahltag", document, event="again")).json()["outcome"] == "known"
+    document["billing_address"]["city"] = "Ulm"
+    document["modified_at"] = "2026-12-01T12:00:00+01:00"
+    assert (await api.webhook("zahltag", document, event="other")).json()["outcome"] == "changed"
+    assert [task["kind"] for task in await api.get("/api/tasks")][-1:] == ["order_changed"]
+
+
 async def test_wrong_corrections_are_all_named(api: Api, waiting: str) -> None:
     """Every wrong field at once, and nothing is changed."""
     before = await api.counts()

@@ -9,11 +9,13 @@ import pytest
 from connectors.mapping_docs import published_files
 from connectors.shops import SHOPS
 from domain.corrections import correct
+from domain.duplicates import content_digest
 from domain.errors import RefusedError
 from domain.order import PaymentStatus
 from domain.pricing import total_problems
 from domain.risk import risk_signals, special_instructions
 from domain.validation import order_problems
+from models.codec import order_json, read_order
 from tests.connectors.samples import NAMES, REFUSED, SAMPLES, read
 from tests.domain.orders import COMPANY
 
@@ -60,6 +62,13 @@ def test_a_sample_that_is_to_be_refused_is(name: str) -> None:
     """At the door, in one sentence."""
     with pytest.raises(RefusedError):
         read(name)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in REFUSED])
+def test_a_sample_that_was_stored_has_the_digest_it_came_with(name: str) -> None:
+    """So what was stored can be compared with what comes again."""
+    order = read(name)
+    assert content_digest(read_order(order_json(order))) == content_digest(order)
 
 
 @pytest.mark.parametrize("source", SHOPS)

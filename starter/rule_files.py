@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,7 @@ def read_rule_file(path: Path) -> dict[str, Any]:
     return document
 
 
-def shipped_rules() -> list[dict[str, Any]]:
+@cache
+def shipped_rules() -> tuple[Mapping[str, Any], ...]:
     """Return the five rules that come with Zahltag, in their order (J12)."""
-    return [read_rule_file(path) for path in sorted(SHIPPED.glob("*.yaml"))]
+    return tuple(read_rule_file(path) for path in sorted(SHIPPED.glob("*.yaml")))

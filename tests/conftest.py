@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
-import asyncpg
 import hypothesis
 import pytest
 import pytest_asyncio
+import uvloop
 import yaml
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
-from sqlmodel import SQLModel
 
 from domain.company import Company
 from models.codec import load_company
@@ -24,6 +25,7 @@ from models.store.database import Database
 from starter.stack import migrate
 from starter.stack.throwaway import ThrowawayServer, throwaway_postgres
 from tests.crm_server import Crm, Front, serving
+from tests.databases import Place, Places
 
 # The same examples in every run: an unlucky draw fails no change that has nothing to do with it.
 # ``ZAHLTAG_RANDOM=1 make test`` looks for more.
@@ -59,58 +61,34 @@ async def postgres() -> AsyncIterator[ThrowawayServer]:
         yield server
 
 
-# Databases that are empty again and wait for the next test: ten times faster than a new copy.
-_free: list[str] = []
-
-_EMPTY = """
-do $$ declare one record; begin
-  set local session_replication_role = replica;  -- past the guards of what is append-only
-  perform pg_terminate_backend(pid, 5000) from pg_stat_activity
-    where datname = current_database() and pid <> pg_backend_pid();
-  for one in select tablename as name from pg_tables
-             where schemaname = 'public' and tablename <> 'alembic_version' loop
-    execute format('delete from %I', one.name);
-  end loop;
-  perform setval(sequencename::regclass, start_value, false) from pg_sequences
-    where schemaname = 'public';
-end $$"""
-
-
-async def _empty(url: str) -> bool:
-    """Make a used database as good as new; False if the test has broken its schema."""
-    connection = await asyncpg.connect(url)
-    try:
-        tables = await connection.fetchval(_TABLES)
-        await connection.execute(_EMPTY)
-    finally:
-        await connection.close()
-    return bool(tables == len(SQLModel.metadata.tables))
-
-
-_TABLES = (
-    "select count(*) from pg_tables where schemaname = 'public' and tablename <> 'alembic_version'"
-)
+@pytest_asyncio.fixture(scope="session")
+async def places(postgres: ThrowawayServer) -> AsyncIterator[Places]:
+    """Databases of that server for one test after the other."""
+    made = Places(postgres)
+    yield made
+    await made.close()
 
 
 @pytest_asyncio.fixture
-async def settings(postgres: ThrowawayServer, tmp_path: Path) -> AsyncIterator[Settings]:
+async def place(places: Places) -> AsyncIterator[Place]:
+    """An empty database of the test's own."""
+    taken = await places.take(lambda url: make_settings(url, Path("/nonexistent/mailbox")))
+    yield taken
+    await places.give_back(taken)
+
+
+@pytest.fixture
+def settings(place: Place, tmp_path: Path) -> Settings:
     """Settings with an empty database of the test's own, and an empty mailbox folder."""
     mailbox = tmp_path / "mailbox"
     mailbox.mkdir()
-    url = _free.pop() if _free else await postgres.database()
-    yield make_settings(url, mailbox)
-    if await _empty(url):
-        _free.append(url)
-    else:
-        await postgres.drop(url)
+    return make_settings(place.url, mailbox)
 
 
-@pytest_asyncio.fixture
-async def database(settings: Settings) -> AsyncIterator[Database]:
+@pytest.fixture
+def database(place: Place) -> Database:
     """A pool of connections to the test's own, empty database."""
-    made = Database.connect(settings)
-    yield made
-    await made.close()
+    return place.database
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -126,10 +104,20 @@ def crm(crm_front: Front) -> Crm:
     return crm_front.empty()
 
 
+@cache
+def _sample_company() -> Company:
+    return load_company(yaml.safe_load((SAMPLES / "company.yaml").read_text(encoding="utf-8")))
+
+
 @pytest_asyncio.fixture
 async def company(database: Database) -> Company:
     """The sample company, set in the test's database."""
-    loaded = load_company(yaml.safe_load((SAMPLES / "company.yaml").read_text(encoding="utf-8")))
+    loaded = _sample_company()
     async with database.transaction() as session:
         await companies.put(session, loaded, at=datetime.now(UTC), by="tests")
     return loaded
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run tests on the loop that our processes run on."""
+    return {"uvloop": uvloop.new_event_loop}

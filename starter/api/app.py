@@ -62,12 +62,12 @@ def make_app(
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
+        # As they are: an included router makes each of its routes anew at the first call.
+        routes=[route for router in ROUTERS for route in router.routes],
     )
     connections = Connections(database, settings)
     services = Services(settings, database, connect, connections, Desk(database))
     app.state.services, app.webhooks_door = services, webhook_door(services, meter)
-    for router in ROUTERS:
-        app.include_router(router)
     add_handlers(app)
     # The last one added is the outermost.
     app.add_middleware(SlashesInNames)

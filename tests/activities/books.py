@@ -54,26 +54,22 @@ def _rows(table: Table) -> str:
 
 _EVERYTHING = " union all ".join(_rows(table) for table in tables.SQLModel.metadata.sorted_tables)
 
-_KEEP = """
-drop schema if exists kept cascade;
-create schema kept;
-do $$ declare one record; begin
-  for one in select tablename as name from pg_tables where schemaname = 'public' loop
-    execute format('create table kept.%1$I as table public.%1$I', one.name);
-  end loop;
-  create table kept.sequences as select sequencename, last_value, start_value from pg_sequences
-    where schemaname = 'public';
-end $$"""
-_BRING_BACK = """
-do $$ declare one record; begin
-  set local session_replication_role = replica;  -- past the guards of what is append-only
-  for one in select tablename as name from pg_tables where schemaname = 'public' loop
-    execute format('delete from public.%I', one.name);
-    execute format('insert into public.%1$I overriding system value table kept.%1$I', one.name);
-  end loop;
-  perform setval(sequencename::regclass, coalesce(last_value, start_value),
-                 last_value is not null) from kept.sequences;
-end $$"""
+_TABLES = [table.name for table in tables.SQLModel.metadata.sorted_tables]
+# A function, whose statements are planned once: it is called for every fault.
+_KEEP = (
+    "drop schema if exists kept cascade",
+    "create schema kept",
+    *(f"create table kept.{name} as table public.{name}" for name in _TABLES),
+    """create table kept.sequences as select sequencename, last_value, start_value
+       from pg_sequences where schemaname = 'public'""",
+    f"""create function kept.bring_back() returns void language plpgsql as $$ begin
+      set local session_replication_role = replica;  -- past the guards of what is append-only
+      {"".join(f"delete from public.{name};" for name in _TABLES)}
+      {"".join(f"insert into public.{n} overriding system value table kept.{n};" for n in _TABLES)}
+      perform setval(sequencename::regclass, coalesce(last_value, start_value),
+                     last_value is not null) from kept.sequences;
+    end $$""",  # noqa: S608 - names of our tables
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +88,7 @@ class Kept:
     async def now(cls, database: Database, mailbox: Path, letters: Path, crm: Crm) -> Kept:
         """Keep the present moment; it lies in a schema ``kept`` until ``forget``."""
         async with database.engine.begin() as connection:
-            for statement in _KEEP.split(";\n", 2):
+            for statement in _KEEP:
                 await connection.exec_driver_sql(statement)
         mails = frozenset(mailbox.iterdir())  # noqa: ASYNC240 - a test
         deals = copy.deepcopy(crm.objects)
@@ -101,7 +97,7 @@ class Kept:
     async def bring_back(self) -> None:
         """Undo everything since then."""
         async with self.database.engine.begin() as connection:
-            await connection.exec_driver_sql(_BRING_BACK)
+            await connection.exec_driver_sql("select kept.bring_back()")
         for path in self.mailbox.iterdir():
             if path not in self.mails:
                 path.unlink()

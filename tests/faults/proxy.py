@@ -140,7 +140,7 @@ class _Link:
     def reset(self) -> None:
         for _, writer in {self.client, self.server}:
             taken = writer.get_extra_info("socket")
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):  # it is closed already
                 taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             writer.transport.abort()
 

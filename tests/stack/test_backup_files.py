@@ -159,9 +159,10 @@ async def test_every_byte_comes_back(
 
 
 async def test_an_older_schema_is_restored_and_migrated(
-    settings: Settings, postgres: ThrowawayServer, tmp_path: Path
+    settings: Settings, database: Database, postgres: ThrowawayServer, tmp_path: Path
 ) -> None:
     """The backup from before an upgrade is taken with the new program, and comes back with it."""
+    await database.close()  # nobody may be connected where it is restored
     old = at(settings, await postgres.database())
     async with migrate.connected(old) as connection:
         raw = (await connection.get_raw_connection()).driver_connection

@@ -16,14 +16,12 @@ from sqlalchemy import text
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, ScheduleBackfill
 from temporalio.service import RPCError
-from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from models.store import customers, tasks
 from models.store.dunning import debtors
 from starter.api.app import make_app
 from tests.domain.dunning.rules import O2, condition
 from tests.dunning.arrears import put_in_arrears
-from worker import WORKFLOWS
 
 from .clockwork import Clockwork
 from .house import House, eventually, now
@@ -137,7 +135,6 @@ async def open_office(house: House, works: Clockwork) -> AsyncIterator[Office]:
     app = make_app(house.settings, house.database, connect)
     async with calling(house, app) as http:
         yield Office(house, works, http)
-    await _replay_all(house)
     await works.clear()
     # The ids of runs are those of their times: what outlived its worker would be the next test's.
     with suppress(TimeoutError):
@@ -145,22 +142,6 @@ async def open_office(house: House, works: Clockwork) -> AsyncIterator[Office]:
     async for one in house.client.list_workflows(_RUNNING):
         with suppress(RPCError):
             await house.client.get_workflow_handle(one.id).terminate()
-
-
-async def _replay_all(house: House) -> None:
-    """Replay every history of the office.
-
-    Without a cache, which shows the same at every step, many workflows at once put each other's
-    local activities out, and Temporal gives such a task out again only ten seconds later.
-    """
-    replayer = Replayer(
-        workflows=WORKFLOWS,
-        data_converter=house.client.data_converter,
-        workflow_runner=UnsandboxedWorkflowRunner(),
-    )
-    async for one in house.client.list_workflows(f"TaskQueue = '{house.settings.task_queue}'"):
-        handle = house.client.get_workflow_handle(one.id, run_id=one.run_id)
-        await replayer.replay_workflow(await handle.fetch_history())
 
 
 _RUNNING = "WorkflowType STARTS_WITH 'Dunning' AND ExecutionStatus = 'Running'"

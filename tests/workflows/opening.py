@@ -8,12 +8,14 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pydantic import SecretStr
 from temporalio.client import Client
 from temporalio.common import MetricMeter
 from temporalio.runtime import Runtime
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from activities.failpoints import Points
 from activities.metrics import CountingMailer
@@ -28,7 +30,7 @@ from starter.dispatcher import Dispatcher
 from starter.stack import mailbox
 from tests.faults.proxy import Proxy
 from tests.workflows.house import House
-from worker import make_worker
+from worker import WORKFLOWS, make_worker
 
 
 @asynccontextmanager
@@ -106,6 +108,25 @@ async def open_house(
             wake.set()
             await running
         await mailer.aclose()
+
+
+CACHED_OR_NOT = pytest.mark.parametrize("cached_workflows", [1000, 0], ids=["cached", "replaying"])
+
+
+async def replay_all(house: House) -> None:
+    """Replay every history of the house, as a worker would that has just been started.
+
+    To run without a cache shows the same at every step, and takes its time: many workflows at once
+    put each other's local activities out, which Temporal gives out again ten seconds later.
+    """
+    replayer = Replayer(
+        workflows=WORKFLOWS,
+        data_converter=house.client.data_converter,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+    async for one in house.client.list_workflows(f"TaskQueue = '{house.settings.task_queue}'"):
+        handle = house.client.get_workflow_handle(one.id, run_id=one.run_id)
+        await replayer.replay_workflow(await handle.fetch_history())
 
 
 async def client_with(

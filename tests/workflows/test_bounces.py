@@ -25,12 +25,6 @@ from tests.workflows.house import House, eventually, now
 
 
 @pytest.fixture
-def cached_workflows() -> int:
-    """Replaying at every step would tell nothing more."""
-    return 1000
-
-
-@pytest.fixture
 def arrears(house: House) -> Arrears:
     """Customers in arrears in a house."""
     return Arrears(house)

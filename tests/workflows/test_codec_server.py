@@ -34,12 +34,6 @@ async def client(temporal: WorkflowEnvironment) -> Client:
 
 
 @pytest.fixture
-def cached_workflows() -> int:
-    """Once is enough."""
-    return 1000
-
-
-@pytest.fixture
 def settings(settings: Settings) -> Settings:
     """So does the API."""
     return settings.model_copy(update={"payload_keys": SecretStr(KEY)})

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-import pytest
 import pytest_asyncio
 from temporalio.client import WorkflowExecutionStatus
 
@@ -21,10 +20,10 @@ from models.vault import Vault
 from starter.api.app import make_app
 from tests.crm_server import TOKEN, Crm
 from tests.workflows.house import House, eventually, now
+from tests.workflows.opening import CACHED_OR_NOT
 
 DEAL = "9605180927"
 SECRET = "client-secret-of-the-app"
-CACHED = pytest.mark.parametrize("cached_workflows", [1000], ids=["cached"])
 FIELD = "zahltag_invoice_status"
 
 
@@ -106,6 +105,7 @@ async def told(crm: Crm, *states: str, deal: str = DEAL) -> None:
         raise AssertionError(f"told {crm.said(deal)}, not {states}") from None
 
 
+@CACHED_OR_NOT
 async def test_from_the_webhook_to_the_money_and_back(house: House, connected: Crm) -> None:
     """Webhook, fetch, case, invoice, deal says invoiced, payment, deal says paid; each once."""
     connected.load("crm-ok")
@@ -130,7 +130,6 @@ async def test_from_the_webhook_to_the_money_and_back(house: House, connected: C
     assert await house.mails(case_id) == ["invoice", "payment_confirmation"]
 
 
-@CACHED
 async def test_the_history_of_a_fetch_holds_no_personal_data(house: House, connected: Crm) -> None:
     """Ids and an outcome, nothing of the deal; and operators find it by its kind."""
     connected.load("crm-ok")
@@ -145,7 +144,6 @@ async def test_the_history_of_a_fetch_holds_no_personal_data(house: House, conne
         assert secret not in history
 
 
-@CACHED
 async def test_a_token_that_is_wrong_stops_no_money(house: House, connected: Crm) -> None:
     """401: an exception and a task; invoice, payment and closing go on; a retry tells the rest."""
     connected.load("crm-ok")
@@ -170,7 +168,6 @@ async def test_a_token_that_is_wrong_stops_no_money(house: House, connected: Crm
     assert {task.status for task in await house.tasks(case_id)} == {"done"}
 
 
-@CACHED
 async def test_an_outage_of_the_crm_is_waited_out_beside_the_case(
     house: House, connected: Crm
 ) -> None:
@@ -189,7 +186,6 @@ async def test_an_outage_of_the_crm_is_waited_out_beside_the_case(
     await told(connected, "invoiced", "cancelled")
 
 
-@CACHED
 async def test_a_deal_that_cannot_be_fetched_is_left_to_a_person(
     house: House, connected: Crm
 ) -> None:
@@ -208,7 +204,6 @@ async def test_a_deal_that_cannot_be_fetched_is_left_to_a_person(
     assert [t.status for t in await house.tasks(name)] == ["done"]
 
 
-@CACHED
 async def test_a_cancelled_fetch_is_left_to_a_person(house: House, connected: Crm) -> None:
     """An operator who cancels it in the Web UI leaves a task behind, not silence."""
     connected.load("crm-ok")
@@ -226,7 +221,6 @@ async def test_a_cancelled_fetch_is_left_to_a_person(house: House, connected: Cr
     assert "cancelled in Temporal" in ended.outcome
 
 
-@CACHED
 async def test_a_fetch_that_lost_its_workflow_is_started_again(
     house: House, connected: Crm
 ) -> None:

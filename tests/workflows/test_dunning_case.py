@@ -7,6 +7,7 @@ import pytest
 from domain.dunning.case import Status
 from tests.workflows.arrears import Arrears
 from tests.workflows.house import House, eventually
+from tests.workflows.opening import CACHED_OR_NOT
 
 
 @pytest.fixture
@@ -86,6 +87,7 @@ async def test_a_letter_where_there_is_no_address(arrears: Arrears) -> None:
     assert await arrears.ladder(arrears.who) == (1, 1)
 
 
+@CACHED_OR_NOT
 async def test_a_refused_address_gets_a_letter(arrears: Arrears) -> None:
     """K8: the mail is refused for good, so the notice goes by letter; it counts once."""
     await arrears.owes(arrears.who, email="refused@brandt-soehne.example")

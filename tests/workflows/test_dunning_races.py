@@ -19,8 +19,6 @@ from tests.workflows.arrears import TODAY, Arrears
 from tests.workflows.house import House, eventually, now
 
 SOME = [{"field": "notices_count", "operator": ">=", "value": 0}]
-# One way to run a workflow is enough for what is not about replay.
-cached = pytest.mark.parametrize("cached_workflows", [1000], ids=["cached"])
 
 
 @pytest.fixture
@@ -80,7 +78,6 @@ async def test_approved_and_paid_at_the_same_instant(arrears: Arrears) -> None:
     assert len(await arrears.house.mails(case_id)) == (notice.status == "sent")
 
 
-@cached
 async def test_four_eyes_cannot_be_had_in_temporal(arrears: Arrears) -> None:
     """A manual notice (L15): an update is refused in words, a signal ignored, our API believed."""
     await arrears.owes(arrears.who)
@@ -102,7 +99,6 @@ async def test_four_eyes_cannot_be_had_in_temporal(arrears: Arrears) -> None:
     assert await arrears.ladder(arrears.who) == (1, 1)
 
 
-@cached
 async def test_a_decision_that_nothing_waits_for(arrears: Arrears) -> None:
     """Approved in Temporal in a wrong state: refused in words, and nothing changes."""
     await arrears.owes(arrears.who)
@@ -116,7 +112,6 @@ async def test_a_decision_that_nothing_waits_for(arrears: Arrears) -> None:
     assert await arrears.ladder(arrears.who) == (1, 1)
 
 
-@cached
 async def test_nobody_approves_for_a_week(arrears: Arrears, temporal: WorkflowEnvironment) -> None:
     """The substitute is asked after three days; after seven it is dropped and free again (X13)."""
     case_id = await proposed(arrears)
@@ -186,7 +181,6 @@ async def forgotten(arrears: Arrears, case_id: str) -> None:
     await eventually(swept)
 
 
-@cached
 async def test_terminated_while_it_waits(arrears: Arrears) -> None:
     """The sweeper brings the case back from the facts; the approval given meanwhile holds."""
     case_id = await proposed(arrears)
@@ -203,7 +197,6 @@ async def test_terminated_while_it_waits(arrears: Arrears) -> None:
     assert await arrears.house.mails(case_id) == ["notice"]
 
 
-@cached
 async def test_two_runs_at_once_with_mails_and_letters(arrears: Arrears) -> None:
     """Two rules take ten customers at the same instant: each gets one notice, by its own way."""
     numbers = [f"{arrears.who}-{n}" for n in range(10)]

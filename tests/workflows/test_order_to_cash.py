@@ -12,8 +12,10 @@ from temporalio.testing import WorkflowEnvironment
 
 from models.messages import Command
 from tests.workflows.house import House, eventually, now
+from tests.workflows.opening import CACHED_OR_NOT
 
 
+@CACHED_OR_NOT
 async def test_an_open_order_is_invoiced_paid_and_closed(house: House) -> None:
     """The customer gets the invoice, pays, gets a confirmation; the follow-up task closes."""
     case_id = await house.submit("zahltag-ok")
@@ -127,6 +129,7 @@ async def test_a_command_that_does_not_fit_leaves_no_trace(house: House) -> None
     assert not [e for e in history.events if "UPDATE_ACCEPTED" in str(e.event_type)]
 
 
+@CACHED_OR_NOT
 async def test_payments_come_in_any_number_and_order(house: House) -> None:
     """Parts add up, repetitions count once, what is too much stays on account with a task."""
     case_id = await house.submit("zahltag-ok")
@@ -251,6 +254,7 @@ async def _swept(house: House) -> int | None:
     return await house.dispatcher.sweep() or None
 
 
+@CACHED_OR_NOT
 async def test_a_long_history_continues_as_new_and_loses_no_payment(house: House) -> None:
     """Many small payments while the case continues as new: each counts once."""
     case_id = await house.submit("zahltag-ok")
@@ -290,6 +294,7 @@ async def test_a_refused_mail_becomes_a_task_and_is_retried(house: House) -> Non
     assert [task.status for task in await house.tasks(case_id)] == ["done"]
 
 
+@CACHED_OR_NOT
 async def test_the_mail_server_is_away_for_a_while(house: House) -> None:
     """Nothing is recorded as sent; when the server is back, the mail goes out once."""
     house.away.set()

@@ -27,8 +27,6 @@ from tests.faults.proxy import Proxy
 from tests.workflows.house import SAMPLES, House, eventually, now
 from workflows.policies import MAIL, POLICIES, EffectPolicy
 
-pytestmark = pytest.mark.parametrize("cached_workflows", [1000], indirect=True)
-
 
 async def test_the_mail_server_refuses_for_an_hour(
     house: House, monkeypatch: pytest.MonkeyPatch

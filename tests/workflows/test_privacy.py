@@ -176,12 +176,6 @@ async def client(temporal: WorkflowEnvironment, encrypted: bool) -> Client:  # n
 
 
 @pytest.fixture
-def cached_workflows() -> int:
-    """Replaying at every step would tell nothing more."""
-    return 1000
-
-
-@pytest.fixture
 def logged() -> Iterator[io.StringIO]:
     """What the processes' own formatter writes, more than they would let through."""
     written = io.StringIO()

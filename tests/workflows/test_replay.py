@@ -106,7 +106,6 @@ async def test_a_released_history_replays_with_the_same_inputs(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", STORIES)
-@pytest.mark.parametrize("cached_workflows", [1000], ids=["cached"])
 async def test_a_fresh_history_replays(
     house: House, temporal: WorkflowEnvironment, name: str
 ) -> None:

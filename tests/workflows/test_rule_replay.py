@@ -41,12 +41,8 @@ async def test_a_released_history_replays_with_the_same_inputs(name: str) -> Non
     assert await replay(history, type_=TYPES[name]) == document["inputs"]
 
 
-@pytest.mark.parametrize("cached_workflows", [1000], ids=["cached"])
-async def test_fresh_histories_replay(
-    house: House, works: Clockwork, cached_workflows: int
-) -> None:
+async def test_fresh_histories_replay(house: House, works: Clockwork) -> None:
     """A slot of three rules, as each of its workflows saw it."""
-    del cached_workflows
     async with open_office(house, works) as office:
         numbers = await office.owe(3)
         ids = [

@@ -51,12 +51,6 @@ Open = Callable[[Points], Any]
 
 
 @pytest.fixture
-def cached_workflows() -> int:
-    """With a cache: every history is replayed when the office closes."""
-    return 1000
-
-
-@pytest.fixture
 def opened(
     client: Client, database: Database, settings: Settings, company: Company, works: Clockwork
 ) -> Open:

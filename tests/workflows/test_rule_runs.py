@@ -25,12 +25,6 @@ from .office import FRIDAY, MARK, PATIENCE, PLAIN, TELL, Office, open_office
 TAKEN = {"this customer was taken today already", "a notice to this customer is under way already"}
 
 
-@pytest.fixture
-def cached_workflows() -> int:
-    """With a cache: every history is replayed when the office closes."""
-    return 1000
-
-
 @pytest_asyncio.fixture
 async def office(house: House, works: Clockwork) -> AsyncIterator[Office]:
     """An office with the whole product behind it."""

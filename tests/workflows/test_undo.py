@@ -15,9 +15,6 @@ from models.messages import Command
 from models.store import invoices
 from tests.workflows.house import House, eventually, now
 
-# Replays are tested by the stories and by test_order_to_cash; each axis more costs a minute.
-pytestmark = pytest.mark.parametrize("cached_workflows", [1000], ids=["cached"])
-
 
 async def undone(house: House, case_id: str) -> list[str]:
     """Wait for the end; return the kinds of the mails the customer got."""

@@ -9,16 +9,15 @@ import signal
 import time
 from collections.abc import Iterator
 
-from bench.chain import Chain
+from bench.chain import open_chain
 from bench.dunning_select import dunning
 from bench.floor_shop import open_floor
 from bench.latency import accepted_to_mailed
 from bench.memory import open_cases
 from bench.ratio import compare
 from bench.report import Result, figure, show, write
-from bench.stack import WITHOUT_WORK, Stack, fresh_stack, set_company
+from bench.stack import WITHOUT_WORK, Stack, fresh_stack
 from bench.webhooks import accepts
-from models.store.database import Database
 from starter.temporal import connect
 
 LONGEST = 600.0
@@ -42,11 +41,8 @@ async def measure(stack: Stack, *, full: bool) -> list[Result]:
     """Run every bench; the order matters, as some leave many rows behind."""
     with _said("a fresh stack"):
         await stack.up()
-    database = Database.connect(stack.settings)
-    await set_company(database)
-    await database.close()
-    chain, results = Chain(stack.settings), list[Result]()
-    try:
+    results = list[Result]()
+    async with open_chain(stack.settings) as chain:
         with _said("chain and floor, in turns"):
             async with open_floor(stack) as (floor, worker):
                 results += await compare(stack, chain, floor, worker, 900 if full else 240)
@@ -57,8 +53,6 @@ async def measure(stack: Stack, *, full: bool) -> list[Result]:
         if full:
             with _said("10,000 open cases"):
                 results += await open_cases(stack, chain)
-    finally:
-        await chain.close()
     with _said("down and up again"):
         await stack.down()
         results.append(figure("warm_up", await stack.up_by_command(), "s"))

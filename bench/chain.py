@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
+
 from bench.orders import TOTAL, document, now
+from bench.stack import set_company
 from connectors.shops import SHOPS
 from connectors.shops.port import parse_document
 from models.settings import Settings
@@ -18,9 +22,9 @@ class Chain:
 
     name = "chain"
 
-    def __init__(self, settings: Settings) -> None:
-        self.url = settings.database_url.get_secret_value()
-        self._database = Database.connect(settings)
+    def __init__(self, url: str, database: Database) -> None:
+        self.url = url
+        self._database = database
 
     async def take_in(self, number: str) -> None:
         """Take an order in: one transaction, its case follows by itself."""
@@ -41,9 +45,16 @@ class Chain:
         entry = Entry(invoice_no, TOTAL, "EUR", f"paid-{case_id}")
         await record(self._database, entry, at=now(), by="bench")
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._database.close()
+
+@contextlib.asynccontextmanager
+async def open_chain(settings: Settings) -> AsyncIterator[Chain]:
+    """Give the chain of a running stack, which has its company from then on."""
+    database = Database.connect(settings)
+    try:
+        await set_company(database)
+        yield Chain(settings.database_url.get_secret_value(), database)
+    finally:
+        await database.close()
 
 
 def case_id(number: str) -> str:

@@ -76,12 +76,12 @@ async def test_the_floor_writes_the_rows_and_mails_of_the_chain(
 
 async def by_chain(driver: Driver, settings: Settings) -> None:
     """Bring one order through the product's own steps."""
-    chain, case = Chain(settings), case_id("by-chain")
+    database = driver.services.database
+    chain, case = Chain(settings.database_url.get_secret_value(), database), case_id("by-chain")
     await chain.take_in("by-chain")
     await settle(driver, case)
     await chain.pay(case, (await driver.look(case)).invoice_no)
     await settle(driver, case)
-    await chain.close()
 
 
 async def settle(driver: Driver, case: str) -> None:

@@ -1,17 +1,12 @@
-"""How much memory the worker holds while thousands of cases wait for their money (``FULL=1``).
-
-``python -m bench.memory`` measures this alone, in some twenty minutes.
-"""
+"""How much memory the worker holds while thousands of cases wait for their money (``FULL=1``)."""
 
 from __future__ import annotations
 
-import asyncio
-
-from bench.chain import Chain, open_chain
+from bench.chain import Chain
 from bench.cpu import Meter, memory
 from bench.load import drive
-from bench.report import Result, figure, show
-from bench.stack import Stack, fresh_stack
+from bench.report import Result, figure
+from bench.stack import Stack
 
 CASES = 10_000
 LONGEST = 3600.0
@@ -28,15 +23,3 @@ async def open_cases(stack: Stack, chain: Chain, cases: int = CASES) -> list[Res
         figure("worker_memory_before", before / 2**20, "MiB"),
         figure(f"worker_memory_{cases}_open_cases", after / 2**20, "MiB", baseline=before / 2**20),
     ]
-
-
-async def main() -> None:
-    """Measure on a stack of its own."""
-    async with fresh_stack() as stack:
-        await stack.up()
-        async with open_chain(stack.settings) as chain:
-            show(await open_cases(stack, chain))
-
-
-if __name__ == "__main__":
-    asyncio.run(main())

@@ -155,7 +155,7 @@ class SalesOrder(SQLModel, table=True):
     currency: str
     total: Decimal = _money()
     content: Json = _json()
-    # Of what the shop said last, from a person's first correction on; until then it is the content.
+    # Of what was last taken over from the shop; without one, that is the content.
     digest: str | None = None
     fingerprint: str
     placed_at: datetime = _instant()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -12,7 +11,6 @@ from pathlib import Path
 import hypothesis
 import pytest
 import pytest_asyncio
-import uvloop
 import yaml
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
@@ -116,8 +114,3 @@ async def company(database: Database) -> Company:
     async with database.transaction() as session:
         await companies.put(session, loaded, at=datetime.now(UTC), by="tests")
     return loaded
-
-
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run tests on the loop that our processes run on."""
-    return {"uvloop": uvloop.new_event_loop}

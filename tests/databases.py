@@ -55,6 +55,7 @@ class Place:
 
     async def empty(self) -> bool:
         """Make it as good as new; False if the test has broken it or kept something of it."""
+        vars(self.database).clear()
         vars(self.database).update(self.untouched)  # some tests put another one in its place
         if self.database.engine.pool.checkedout():  # type: ignore[attr-defined] - of its pools
             return False

@@ -92,7 +92,7 @@ async def remember(session: AsyncSession, arrival: Arrival) -> bool:
 
 
 def told_digest(row: SalesOrder) -> str:
-    """Return the digest of what the shop said last, whatever a person has corrected since."""
+    """Return the digest of what was last taken over from the shop, whoever corrected it since."""
     return row.digest or content_digest(load_order(row.content))
 
 

@@ -62,7 +62,8 @@ def make_app(
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
-        # As they are: an included router makes each of its routes anew at the first call.
+        # As they are: an included router makes each of its routes anew at the first call. So what
+        # FastAPI takes for all routes (dependencies, responses) does not reach them.
         routes=[route for router in ROUTERS for route in router.routes],
     )
     connections = Connections(database, settings)

@@ -136,7 +136,7 @@ async def rows(api: Api, channel: str) -> dict[str, list[str]]:
     return found
 
 
-_OWN = {"id", "order_id", "at", "body", "sha256", "digest", "fingerprint", "key", "due", "payload"}
+_OWN = {"id", "order_id", "at", "body", "sha256", "fingerprint", "key", "due", "payload"}
 
 
 def _bare(line: dict[str, Any]) -> dict[str, Any]:

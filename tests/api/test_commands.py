@@ -77,7 +77,8 @@ async def test_what_a_person_corrected_the_shop_did_not_change(
 ) -> None:
     """The shop sends the same again: known. It sends another city: somebody has to look."""
     document = good_order  # as ``waiting`` has submitted it
-    await api.post(f"/api/cases/{waiting}/correct", {"fields": {"billing.city": "Bonn"}})
+    for city in ("Bonn", "Mainz"):
+        await api.post(f"/api/cases/{waiting}/correct", {"fields": {"billing.city": city}})
     assert (await api.webhook("zahltag", document, event="again")).json()["outcome"] == "known"
     document["billing_address"]["city"] = "Ulm"
     document["modified_at"] = "2026-12-01T12:00:00+01:00"

@@ -17,6 +17,7 @@ from models.store.dunning.telling import case_id_of
 from starter import notices
 from tests.workflows.arrears import TODAY, Arrears
 from tests.workflows.house import House, eventually, now
+from tests.workflows.opening import CACHED_OR_NOT
 
 SOME = [{"field": "notices_count", "operator": ">=", "value": 0}]
 
@@ -60,6 +61,7 @@ async def test_fifty_signals_while_it_continues_as_new(arrears: Arrears) -> None
     assert lines == ["Approval 1 approved"]
 
 
+@CACHED_OR_NOT
 async def test_approved_and_paid_at_the_same_instant(arrears: Arrears) -> None:
     """It goes out or it is dropped; never for money that is there, and the case ends."""
     case_id = await proposed(arrears)

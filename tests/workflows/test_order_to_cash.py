@@ -116,6 +116,7 @@ async def test_an_operator_corrects_through_an_update(house: House) -> None:
     assert case.status != "needs_correction" or case.why
 
 
+@CACHED_OR_NOT
 async def test_a_command_that_does_not_fit_leaves_no_trace(house: House) -> None:
     """The validator refuses before anything is written to the history."""
     case_id = await house.submit("zahltag-ok")

@@ -27,7 +27,7 @@ from starter.rule_runs import resume_runs
 from .clockwork import Clockwork
 from .house import House, eventually, now
 from .office import FRIDAY, MARK, PATIENCE, PLAIN, Office, calling, open_office
-from .opening import open_house
+from .opening import open_house, replay_all
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,11 +58,10 @@ def opened(
 
     @asynccontextmanager
     async def open_with(points: Points) -> AsyncIterator[Office]:
-        async with (
-            open_house(client, database, settings, company, points=points) as house,
-            open_office(house, works) as office,
-        ):
-            yield office
+        async with open_house(client, database, settings, company, points=points) as house:
+            async with open_office(house, works) as office:
+                yield office
+            assert await replay_all(house)
 
     return open_with
 

@@ -109,6 +109,12 @@ def _unexpected(scope: Scope, error: Exception) -> JSONResponse:
     if _is_outage(error):
         log.warning("the database is away", path=scope["path"], error=type(error).__name__)
         return answer(503, "The database cannot be reached now; try again in a moment.")
+    if _has_crossed(error):
+        log.warning("two changes crossed", path=scope["path"])
+        return answer(
+            503,
+            "Somebody else was changing the same at this moment: nothing was changed; try again.",
+        )
     # Messages of errors may quote data, so only the kind and the places in the code are logged.
     places = [f"{f.filename}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
     log.error("unexpected", path=scope["path"], error=type(error).__name__, places=places[-8:])
@@ -120,6 +126,13 @@ def _is_full(error: Exception) -> bool:
     if isinstance(error, asyncpg.DiskFullError):
         return True
     return isinstance(error, DBAPIError) and getattr(error.orig, "pgcode", None) == "53100"
+
+
+def _has_crossed(error: Exception) -> bool:
+    """Whether the database has broken a deadlock at the expense of this call."""
+    if isinstance(error, asyncpg.DeadlockDetectedError):
+        return True
+    return isinstance(error, DBAPIError) and getattr(error.orig, "pgcode", None) == "40P01"
 
 
 def _is_outage(error: Exception) -> bool:

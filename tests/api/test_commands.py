@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -84,6 +85,28 @@ async def test_what_a_person_corrected_the_shop_did_not_change(
     document["modified_at"] = "2026-12-01T12:00:00+01:00"
     assert (await api.webhook("zahltag", document, event="other")).json()["outcome"] == "changed"
     assert [task["kind"] for task in await api.get("/api/tasks")][-1:] == ["order_changed"]
+
+
+async def test_a_deadlock_is_told_as_a_moment_to_try_again(
+    api: Api, good_order: dict[str, Any]
+) -> None:
+    """Somebody holds the case and wants its customer: the database breaks off one of the two."""
+    case = "select from case_file where id = :id for update"
+    customer = """select from customer where id =
+                  (select customer_id from sales_order where case_id = :id) for update"""
+    await api.submit(good_order)
+    await api.work(CASE)
+    before = await api.counts()
+    async with api.database.transaction() as session:
+        await session.execute(text(case), {"id": CASE})
+        crossing = asyncio.create_task(api.post(f"/api/cases/{CASE}/cancel", {"reason": "x"}))
+        await asyncio.sleep(0.3)  # it has the customer, and waits for the case
+        await session.execute(text(customer), {"id": CASE})
+    answer = await crossing
+    assert (answer.status_code, "try again" in one_sentence(answer)) == (503, True)
+    assert await api.counts() == before
+    again = await api.post(f"/api/cases/{CASE}/cancel", {"reason": "x"})
+    assert again.status_code == 200
 
 
 async def test_wrong_corrections_are_all_named(api: Api, waiting: str) -> None:

@@ -33,6 +33,7 @@ if not os.environ.get("ZAHLTAG_RANDOM"):
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "samples"
+NO_MAILBOX = Path("/nonexistent/mailbox")
 
 
 def make_settings(url: str, mailbox: Path) -> Settings:
@@ -52,7 +53,7 @@ async def postgres() -> AsyncIterator[ThrowawayServer]:
     """One server for the whole run; its template has every migration applied."""
 
     async def build(url: str) -> None:
-        await migrate.upgrade(make_settings(url, Path("/nonexistent/mailbox")))
+        await migrate.upgrade(make_settings(url, NO_MAILBOX))
 
     async with throwaway_postgres() as server:
         await server.template(build)
@@ -62,7 +63,7 @@ async def postgres() -> AsyncIterator[ThrowawayServer]:
 @pytest_asyncio.fixture(scope="session")
 async def places(postgres: ThrowawayServer) -> AsyncIterator[Places]:
     """Databases of that server for one test after the other."""
-    made = Places(postgres)
+    made = Places(postgres, lambda url: Database.connect(make_settings(url, NO_MAILBOX)))
     yield made
     await made.close()
 
@@ -70,7 +71,7 @@ async def places(postgres: ThrowawayServer) -> AsyncIterator[Places]:
 @pytest_asyncio.fixture
 async def place(places: Places) -> AsyncIterator[Place]:
     """An empty database of the test's own."""
-    taken = await places.take(lambda url: make_settings(url, Path("/nonexistent/mailbox")))
+    taken = await places.take()
     yield taken
     await places.give_back(taken)
 

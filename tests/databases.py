@@ -7,6 +7,7 @@ compiled and planned anew. To delete what a test has left behind takes a few.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +19,8 @@ from sqlmodel import SQLModel
 from models.store.database import Database
 from starter.stack.throwaway import ThrowawayServer
 
-# A function is planned once per connection, a DO block every time.
 _TABLES = SQLModel.metadata.tables
+# A function is planned once per connection, a DO block every time.
 _MAKE = f"""
 create function pg_temp.make_empty(ours int[]) returns bigint language plpgsql as $$ begin
   set local session_replication_role = replica;  -- past the guards of what is append-only
@@ -72,18 +73,18 @@ class Place:
 
 
 class Places:
-    """The databases of one server."""
+    """The databases of one server; ``connect`` opens one."""
 
-    def __init__(self, server: ThrowawayServer) -> None:
-        self.server = server
+    def __init__(self, server: ThrowawayServer, connect: Callable[[str], Database]) -> None:
+        self._server, self._connect = server, connect
         self._free: list[Place] = []
 
-    async def take(self, settings_of: Any) -> Place:
-        """Return one that is empty; ``settings_of`` makes settings for an address."""
+    async def take(self) -> Place:
+        """Return one that is empty."""
         if self._free:
             return self._free.pop()
-        url = await self.server.database()
-        made = Place(url, Database.connect(settings_of(url)))
+        url = await self._server.database()
+        made = Place(url, self._connect(url))
         assert await made.empty()  # connected from the first test on, as it is for the later ones
         return made
 
@@ -93,7 +94,7 @@ class Places:
             self._free.append(place)
         else:
             await place.database.close()
-            await self.server.drop(place.url)
+            await self._server.drop(place.url)
 
     async def close(self) -> None:
         """Close all connections."""

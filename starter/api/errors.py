@@ -101,7 +101,7 @@ class Guard:
 
 
 def _unexpected(scope: Scope, error: Exception) -> JSONResponse:
-    if _is_full(error):
+    if _sqlstate(error) == asyncpg.DiskFullError.sqlstate:
         log.error("the disk of the database is full", path=scope["path"])
         return answer(
             503, "The disk of the database is full: nothing was stored. Free space, then try again."
@@ -109,7 +109,7 @@ def _unexpected(scope: Scope, error: Exception) -> JSONResponse:
     if _is_outage(error):
         log.warning("the database is away", path=scope["path"], error=type(error).__name__)
         return answer(503, "The database cannot be reached now; try again in a moment.")
-    if _has_crossed(error):
+    if _sqlstate(error) == asyncpg.DeadlockDetectedError.sqlstate:
         log.warning("two changes crossed", path=scope["path"])
         return answer(
             503,
@@ -121,18 +121,11 @@ def _unexpected(scope: Scope, error: Exception) -> JSONResponse:
     return answer(500, "Something went wrong inside Zahltag; nothing was changed. See the API log.")
 
 
-def _is_full(error: Exception) -> bool:
-    """Whether the database could not write for want of space."""
-    if isinstance(error, asyncpg.DiskFullError):
-        return True
-    return isinstance(error, DBAPIError) and getattr(error.orig, "pgcode", None) == "53100"
-
-
-def _has_crossed(error: Exception) -> bool:
-    """Whether the database has broken a deadlock at the expense of this call."""
-    if isinstance(error, asyncpg.DeadlockDetectedError):
-        return True
-    return isinstance(error, DBAPIError) and getattr(error.orig, "pgcode", None) == "40P01"
+def _sqlstate(error: Exception) -> str | None:
+    """Return PostgreSQL's code of an error, whether the driver raised it or SQLAlchemy."""
+    said = error.orig if isinstance(error, DBAPIError) else error
+    state: str | None = getattr(said, "sqlstate", None)
+    return state
 
 
 def _is_outage(error: Exception) -> bool:
@@ -143,7 +136,7 @@ def _is_outage(error: Exception) -> bool:
     if isinstance(error, OSError | TimeoutError | PoolTimeoutError):
         return True
     return isinstance(error, DBAPIError) and (
-        error.connection_invalidated or getattr(error.orig, "pgcode", None) in {"57P01", "57P03"}
+        error.connection_invalidated or _sqlstate(error) in {"57P01", "57P03"}
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest_asyncio
@@ -20,7 +19,7 @@ from models.store.database import Database
 from models.store.dunning import rules
 from starter.stack import mailbox
 from starter.stack.throwaway import ThrowawayServer
-from tests.conftest import make_settings
+from tests.conftest import NO_MAILBOX, make_settings
 from tests.domain.dunning.rules import O1
 
 from .driver import Driver
@@ -40,7 +39,7 @@ class Town:
 async def town(postgres: ThrowawayServer) -> AsyncIterator[Town]:
     """A hundred and twenty people."""
     url = await postgres.database()
-    database = Database.connect(make_settings(url, Path("/nonexistent/mailbox")))
+    database = Database.connect(make_settings(url, NO_MAILBOX))
     folk = people(120, seed=20260330)
     async with database.transaction() as session:
         await rules.add(session, read_rule(O1), start=TODAY, at=AT, by="admin")

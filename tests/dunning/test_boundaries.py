@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from domain.dunning.rule_file import read_rule
 from models.store.database import Database
 from models.store.dunning import selection
 from starter.stack.throwaway import ThrowawayServer
-from tests.conftest import make_settings
+from tests.conftest import NO_MAILBOX, make_settings
 from tests.domain.dunning.rules import O1, condition
 
 from .population import TODAY, Circumstances, Person, ago, settle
@@ -186,7 +185,7 @@ async def everybody(postgres: ThrowawayServer) -> AsyncIterator[tuple[Database, 
     numbers = {key: f"B-{place:03}" for place, key in enumerate(accounts)}
     folk = [Person(numbers[key], a, Circumstances()) for key, a in accounts.items()]
     url = await postgres.database()
-    database = Database.connect(make_settings(url, Path("/nonexistent/mailbox")))
+    database = Database.connect(make_settings(url, NO_MAILBOX))
     async with database.transaction() as session:
         await settle(session, folk, 0)
     yield database, numbers

@@ -75,6 +75,7 @@ class CaseActivities:
     async def close_tasks(self, request: StepRequest) -> Progress:
         """Undo ``create_task`` and ``request_approval``: nobody has to do these any more."""
         async with self.services.database.transaction() as session:
+            await cases.lock(session, request.case_id)
             reason = "the order was cancelled"
             await tasks.close_all(session, request.case_id, request.at, reason)
             await approvals.withdraw_all(session, request.case_id, request.at, reason)

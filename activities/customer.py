@@ -49,7 +49,7 @@ class CustomerActivities:
 
 async def _check(session: AsyncSession, request: StepRequest) -> Json:
     case_id = request.case_id
-    await cases.lock_customer(session, case_id)
+    await cases.lock_customer_and_case(session, case_id)
     found = await orders.to_check(session, case_id, DUPLICATE_WINDOW)
     order, firm = found.order, found.company
     problems = (*order_problems(order, firm), *total_problems(order), *_duplicate(found))

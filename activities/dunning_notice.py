@@ -10,6 +10,7 @@ guess.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from email.message import EmailMessage
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -96,8 +97,12 @@ class NoticeActivities:
             made_before = notice.document_id
             if crossed:
                 await _take_back(session, request, notice)
-            progress = await _refresh(session, request)
-            if (progress.plan.step, progress.plan.cause) != (Step.SEND_NOTICE, request.cause):
+            on, progress = await _today(session, request), await _refresh(session, request)
+            asked = (progress.plan.step, progress.plan.cause) == (Step.SEND_NOTICE, request.cause)
+            if asked and not await sending.take_day(session, notice, on):
+                # A run was just taking it, and has committed: now the facts say so.
+                asked, progress = False, await _refresh(session, request)
+            if not asked:
                 if notice.channel == "email":
                     given_up = "the case no longer asks for it"
                     await mails.settle(session, request.key, mails.FAILED, given_up, request.at)
@@ -111,6 +116,7 @@ class NoticeActivities:
                 made_before=made_before,
                 templates=self.services.settings.templates_dir,
                 at=request.at,
+                on=on,
             )
             await sending.intend(
                 session,
@@ -118,7 +124,6 @@ class NoticeActivities:
                 made.items,
                 amount=made.amount,
                 document_id=made.document_id,
-                on=made.on,
             )
             if isinstance(made.finished, Letter):
                 return made.finished
@@ -193,8 +198,7 @@ class NoticeActivities:
                 if notice.channel == "email":
                     await mails.settle(session, request.key, mails.SENT, "accepted", request.at)
                     notice.mail_id = await mails.id_of(session, request.key)
-                zone = await cases.zone_of(session)
-                on = request.at.astimezone(zone).date()
+                on = await _today(session, request)
                 await sending.sent(session, request.case_id, notice, on=on, at=request.at)
             return await _refresh(session, request)
 
@@ -238,6 +242,10 @@ async def _take_back(session: AsyncSession, request: StepRequest, notice: Dunnin
     else:
         did_not = "an attempt that broke off did not arrive"
         await mails.settle(session, request.key, mails.INTENDED, did_not, request.at)
+
+
+async def _today(session: AsyncSession, request: StepRequest) -> date:
+    return request.at.astimezone(await cases.zone_of(session)).date()
 
 
 async def _refresh(session: AsyncSession, request: StepRequest) -> DunningProgress:

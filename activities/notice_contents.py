@@ -29,7 +29,7 @@ from domain.order import CustomerKind
 from models.codec import load_address
 from models.dunning_tables import DunningNotice
 from models.store import company, documents
-from models.store.dunning import cases, notices, reminders
+from models.store.dunning import notices, reminders
 from models.store.dunning.notices import DueItem
 from models.tables import Customer
 
@@ -43,7 +43,6 @@ class Made:
     items: tuple[DueItem, ...]
     amount: Decimal
     document_id: int
-    on: date
 
 
 async def compose(
@@ -56,8 +55,9 @@ async def compose(
     made_before: int | None,
     templates: Path | None,
     at: datetime,
+    on: date,
 ) -> Made:
-    """Make the notice from what the database says now, and keep its document.
+    """Make the notice of a local day from what the database says now, and keep its document.
 
     ``made_before`` is the document of an attempt that did not arrive: with the same bytes it is
     kept. The caller holds the customer's lock: a posting to that customer is seen wholly or comes
@@ -65,7 +65,6 @@ async def compose(
     RefusedError if the customer has no address of that kind, or a text of the user's is broken.
     """
     firm = await company.get(session)
-    on = at.astimezone(await cases.zone_of(session)).date()
     items = await _items(session, notice, on)
     content = await _notice(session, customer, notice, items, firm, on)
     printed = await asyncio.to_thread(render_notice_letter, content, firm, templates=templates)
@@ -91,7 +90,7 @@ async def compose(
             date=at,
             attachments=(Attachment(f"{content.reference}.pdf", printed.pdf),),
         )
-    return Made(kind_of(content), finished, items, content.payable, document_id, on)
+    return Made(kind_of(content), finished, items, content.payable, document_id)
 
 
 async def _items(session: AsyncSession, notice: DunningNotice, on: date) -> tuple[DueItem, ...]:

@@ -24,7 +24,7 @@ SEND_NOTICE = "send_notice"
 _HOLD = """
 select c.id from customer c where c.id in (
   select a.customer_id from approval a where a.step = 'send_notice' and {which})
-order by c.id for update
+order by c.id for no key update
 """
 _HOLD_OF_ID = Statement(_HOLD.format(which="a.id = :id"))
 _HOLD_OF_CASE = Statement(_HOLD.format(which="a.case_id = :case_id and a.status = 'pending'"))
@@ -109,7 +109,7 @@ async def decide(
 async def get(session: AsyncSession, approval_id: int) -> Approval:
     """Return an approval, locked; NotFoundError if there is none."""
     await _HOLD_OF_ID.run(session, id=approval_id)
-    query = select(Approval).where(Approval.id == approval_id).with_for_update()
+    query = select(Approval).where(Approval.id == approval_id).with_for_update(key_share=True)
     approval = (await session.exec(query)).one_or_none()
     if approval is None:
         raise NotFoundError(f"There is no approval {approval_id}.")
@@ -123,7 +123,7 @@ async def pending_of(session: AsyncSession, case_id: str) -> Approval | None:
         select(Approval)
         .where(Approval.case_id == case_id, Approval.status == "pending")
         .order_by(col(Approval.id))
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return (await session.exec(query)).first()
 
@@ -135,7 +135,7 @@ async def pending_of_rule(session: AsyncSession, rule: str) -> list[Approval]:
         select(Approval)
         .where(Approval.rule == rule, Approval.status == "pending")
         .order_by(col(Approval.id))
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return list(await session.exec(query))
 

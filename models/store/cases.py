@@ -110,17 +110,20 @@ select closed_as is not null or exists (select from invoice i
   where i.case_id = f.id and i.type = '380')
 from case_file f where f.id = :case_id
 """)
-_LOCK = Statement("select id from case_file where id = :case_id for update")
+# `no key`: who only names a locked row by a foreign key does not wait for it. A second update of a
+# row in one transaction checks its foreign keys anew, so with `for update` a step that holds a case
+# would wait for its customer.
+_LOCK = Statement("select id from case_file where id = :case_id for no key update")
 # The customer first: rows of a CTE are locked when they are read, those outside once all is joined.
 _LOCK_BOTH = Statement("""
 with c as materialized (select id from customer
-  where id = (select customer_id from sales_order where case_id = :case_id) for update)
+  where id = (select customer_id from sales_order where case_id = :case_id) for no key update)
 select f.id, c.id as customer from case_file f left join c on true where f.id = :case_id
-for update of f
+for no key update of f
 """)
 _LOCK_CUSTOMER = Statement("""
 select id from customer
-where id = (select customer_id from sales_order where case_id = :case_id) for update
+where id = (select customer_id from sales_order where case_id = :case_id) for no key update
 """)
 
 

@@ -15,7 +15,7 @@ from models.codec import dump_address
 from models.store.sql import Statement
 from models.tables import Customer
 
-_HOLD = Statement("select from customer where id = :id for update")
+_HOLD = Statement("select from customer where id = :id for no key update")
 _ENTER = Statement("""
 select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(cast(:names as text[])) as name
 """)
@@ -54,7 +54,7 @@ class Recognised:
 
 async def lock(session: AsyncSession, customer_id: int) -> Customer:
     """Lock the customer's row until the transaction ends (the settlement barrier) and return it."""
-    query = select(Customer).where(Customer.id == customer_id).with_for_update()
+    query = select(Customer).where(Customer.id == customer_id).with_for_update(key_share=True)
     return (await session.exec(query)).one()
 
 
@@ -63,7 +63,9 @@ async def locked(session: AsyncSession, customer_no: str) -> Customer:
 
     Read before it is locked, it may be older than the lock.
     """
-    query = select(Customer).where(Customer.customer_no == customer_no).with_for_update()
+    query = (
+        select(Customer).where(Customer.customer_no == customer_no).with_for_update(key_share=True)
+    )
     customer = (await session.exec(query.execution_options(populate_existing=True))).one_or_none()
     if customer is None:
         raise _unknown(customer_no)

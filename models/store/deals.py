@@ -90,7 +90,7 @@ async def intend(
         )
         .on_conflict_do_nothing()
     )
-    query = select(DealUpdate).where(DealUpdate.key == key).with_for_update()
+    query = select(DealUpdate).where(DealUpdate.key == key).with_for_update(key_share=True)
     row = (await session.exec(query)).one()
     if row.state == FAILED:  # a person wants it repeated: its day begins anew
         row.attempts, row.intended_at = 0, at
@@ -179,7 +179,7 @@ async def ask_to_complete(
     query = select(Task).where(
         Task.case_id == case_id, Task.kind == COMPLETE_DEAL, Task.status == "open"
     )
-    task = (await session.exec(query.with_for_update())).one_or_none()
+    task = (await session.exec(query.with_for_update(key_share=True))).one_or_none()
     if not problems:
         if task is not None:
             await tasks.finish(

@@ -46,8 +46,10 @@ class Decision:
 async def store(session: AsyncSession, case_id: str, decision: Decision, at: datetime) -> bool:
     """Store a decision. RefusedError in plain words if the case's state does not allow it.
 
-    The same decision again changes nothing; return whether this one changed anything.
+    The same decision again changes nothing; return whether this one changed anything. The customer
+    and the case are locked first: no posting, no letter and no step crosses the decision.
     """
+    await cases.lock_customer_and_case(session, case_id)
     if decision.name == "correct":
         return await _correct(session, case_id, decision, at)
     if decision.name in {"cancel", "extend", "write_off"}:
@@ -78,11 +80,10 @@ async def _end(session: AsyncSession, case_id: str, decision: Decision, at: date
 
 
 async def _correct(session: AsyncSession, case_id: str, decision: Decision, at: datetime) -> bool:
-    query = select(SalesOrder).where(SalesOrder.case_id == case_id).with_for_update()
+    query = select(SalesOrder).where(SalesOrder.case_id == case_id).with_for_update(key_share=True)
     row = (await session.exec(query)).one_or_none()
     if row is None:
         raise NotFoundError(f"There is no case {case_id}.")
-    # Read after the lock: an invoice that was being made meanwhile is seen.
     case = await cases.standing(session, case_id)
     accepted, changes = _split(decision.fields)
     order = load_order(row.content)
@@ -123,7 +124,6 @@ async def _approve(session: AsyncSession, case_id: str, decision: Decision, at: 
     approval = await approvals.pending_of(session, case_id)
     approved = decision.name == "approve"
     if approval is None:
-        # Read after the lock: what somebody else has decided meanwhile is seen.
         case = await cases.standing(session, case_id)
         if case.approval == ("approved" if approved else "rejected"):
             return False

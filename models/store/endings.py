@@ -1,4 +1,7 @@
-"""Decisions that end or delay a claim: cancel an order, move a due date, propose a write-off."""
+"""Decisions that end or delay a claim: cancel an order, move a due date, propose a write-off.
+
+The caller holds the locks of the customer and the case.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,6 @@ async def cancel(
     """Decide that everything done for the order is undone; False if that was decided before."""
     if not reason.strip():
         raise RefusedError("Give the reason for the cancellation.")
-    await _lock(session, case_id)
     case = await cases.standing(session, case_id)
     if case.cancelling:
         return False
@@ -37,7 +39,6 @@ async def cancel(
 
 async def extend(session: AsyncSession, case_id: str, *, due: date, by: str, at: datetime) -> bool:
     """Move the due date of what is open; False if it is that already. The customer is told."""
-    await _lock(session, case_id)
     case = await cases.standing(session, case_id)
     invoice_id, previous = _claim(case, case_id)
     today = await cases.today(session, case_id, at)
@@ -79,7 +80,6 @@ async def propose_write_off(
     """Propose to write off what is open; another person has to approve. False if proposed."""
     if not reason.strip():
         raise RefusedError("Give the reason for the write-off.")
-    await _lock(session, case_id)
     case = await cases.standing(session, case_id)
     _claim(case, case_id)
     if case.write_off:
@@ -110,9 +110,3 @@ def _claim(case: Standing, case_id: str) -> tuple[int, date | None]:
     if case.invoice_id is None or case.amount_due <= 0 or case.cancelling:
         raise ConflictError(f"Nothing is open in case {case_id}.")
     return case.invoice_id, case.due_date
-
-
-async def _lock(session: AsyncSession, case_id: str) -> None:
-    """Take the customer's lock, so that no payment or letter crosses the decision."""
-    await cases.lock_customer(session, case_id)
-    await cases.lock(session, case_id)

@@ -59,7 +59,7 @@ async def request(
 
 async def begin(session: AsyncSession, fetch_id: int) -> OrderFetch:
     """Return the row, which no later event may join from now on."""
-    query = select(OrderFetch).where(OrderFetch.id == fetch_id).with_for_update()
+    query = select(OrderFetch).where(OrderFetch.id == fetch_id).with_for_update(key_share=True)
     row = (await session.exec(query)).one_or_none()
     if row is None:
         raise NotFoundError(f"There is no fetch {fetch_id}.")

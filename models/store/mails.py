@@ -21,7 +21,7 @@ _ADDRESSEE = Statement("""
 select c.email, c.customer_no, cast(y.profile as text) as profile, coalesce(m.state, '') as state
 from sales_order o join customer c on c.id = o.customer_id left join company y on true
 left join outgoing_mail m on m.key = :key
-where o.case_id = :case_id for update of c
+where o.case_id = :case_id for no key update of c
 """)
 _HAND_OVER = Statement("""
 insert into outgoing_mail as m (key, case_id, kind, recipient, subject, message_id, document_id,

@@ -31,7 +31,7 @@ select cast(o.content as text) as content, o.revision, o.accepted,
       and d.placed_at between o.placed_at - cast(:window as interval)
         and o.placed_at + cast(:window as interval)
     order by d.id limit 1) as duplicate_of
-from sales_order o left join company y on true where o.case_id = :case_id for update of o
+from sales_order o left join company y on true where o.case_id = :case_id for no key update of o
 """)
 _FOUND_WRONG = Statement("""
 update sales_order set checked_revision = revision, routed = :routed where case_id = :case_id
@@ -50,7 +50,7 @@ select o.id, cast(o.content as text) as content, o.customer_id, c.customer_no, c
   (select max(p.valid_on) from payment p
     where p.case_id = o.case_id and p.currency = o.currency) as paid_on
 from sales_order o join customer c on c.id = o.customer_id left join company y on true
-where o.case_id = :case_id for update of o
+where o.case_id = :case_id for no key update of o
 """)
 
 

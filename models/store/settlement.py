@@ -22,7 +22,7 @@ _LOCK_WITH_CLAIM = Statement("""
 select p.*, t.invoice_id as claim_invoice_id, t.invoice_no as claim_invoice_no,
   t.customer_id as claim_customer_id, t.currency as claim_currency,
   t.open_amount as claim_open_amount
-from payment p left join open_item t on t.case_id = :case_id where p.id = :id for update of p
+from payment p left join open_item t on t.case_id = :case_id where p.id = :id for no key update of p
 """)
 _ALLOCATE = Statement("""
 with a as (insert into allocation (payment_id, invoice_id, entry_id, amount, currency)
@@ -109,7 +109,7 @@ async def release(session: AsyncSession, item: OpenItem, at: datetime, valid_on:
         .order_by(col(Allocation.payment_id))
     )
     for payment_id, amount in (await session.exec(query)).all():
-        locked = select(Payment).where(Payment.id == payment_id).with_for_update()
+        locked = select(Payment).where(Payment.id == payment_id).with_for_update(key_share=True)
         payment = (await session.exec(locked)).one()
         entry_id = await ledger.post(
             session,

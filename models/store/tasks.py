@@ -70,7 +70,7 @@ async def finish(
     session: AsyncSession, task_id: int, *, outcome: str, by: str, at: datetime
 ) -> Task:
     """Mark a task as done. The same outcome again changes nothing; another is refused."""
-    query = select(Task).where(Task.id == task_id).with_for_update()
+    query = select(Task).where(Task.id == task_id).with_for_update(key_share=True)
     task = (await session.exec(query)).one_or_none()
     if task is None:
         raise NotFoundError(f"There is no task {task_id}.")

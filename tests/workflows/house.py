@@ -12,7 +12,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
-import asyncpg
 from temporalio.client import Client, WorkflowHandle
 
 from connectors.mailbox import list_mails
@@ -91,22 +90,14 @@ class House:
     async def decide(
         self, case_id: str, name: str, *, by: str = "anna", reason: str = "", **fields: str
     ) -> None:
-        """Store a person's decision and tell the case, as the API does; a person tries twice."""
-        try:
-            await self._decide(case_id, name, by, reason, fields)
-        except asyncpg.DeadlockDetectedError:  # the API answers 503: try again
-            await self._decide(case_id, name, by, reason, fields)
-        self.wake.set()
-
-    async def _decide(
-        self, case_id: str, name: str, by: str, reason: str, fields: dict[str, str]
-    ) -> None:
+        """Store a person's decision and tell the case, as the API does."""
         async with self.database.transaction() as session:
             decision = Decision(name=name, by=by, reason=reason, fields=fields)
             await decisions.store(session, case_id, decision, now())
             await outbox.tell(
                 session, case_id, SIGNALS[name], now(), id=str(uuid.uuid4()), stored=True
             )
+        self.wake.set()
 
     def workflow(self, case_id: str) -> WorkflowHandle[Any, Any]:
         """Return the handle of the case's workflow."""

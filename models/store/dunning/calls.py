@@ -88,7 +88,7 @@ async def finish_task(session: AsyncSession, task_id: int, call: Call, noted: No
     task = await tasks.get(session, task_id)
     customer_no = (task.case_id or "").removeprefix(PREFIX)
     customer = await customers.locked(session, customer_no)
-    query = select(Task).where(Task.id == task_id).with_for_update()
+    query = select(Task).where(Task.id == task_id).with_for_update(key_share=True)
     task = (await session.exec(query.execution_options(populate_existing=True))).one()
     outcome = read(call)
     if task.status == "done":

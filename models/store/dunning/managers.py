@@ -66,7 +66,7 @@ _CHANGED = """
 create temporary table changed on commit drop as
 select c.id, c.customer_no, s.manager from stage s join customer c using (customer_no)
 left join debtor d on d.customer_id = c.id where coalesce(d.manager, '') <> s.manager
-order by c.id for update of c
+order by c.id for no key update of c
 """
 _DEBTORS = """
 insert into debtor (customer_id, problematic, preferred_contact, credit_limit, manager,

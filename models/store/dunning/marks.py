@@ -14,7 +14,7 @@ from models.store.sql import Statement
 # A row of the outbox for every open case: rules see the customer with other eyes now.
 _LOCK = Statement("""
 select from customer where id in (select customer_id from dunning_claim where run_id = :run_id)
-order by id for update
+order by id for no key update
 """)
 _MARK = Statement(f"""
 with taken as materialized (

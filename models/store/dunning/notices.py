@@ -203,7 +203,11 @@ async def decided(
 
     A rejected one is not proposed again by its rule before ``not_before`` (X13).
     """
-    query = select(DunningNotice).where(DunningNotice.approval_id == approval.id).with_for_update()
+    query = (
+        select(DunningNotice)
+        .where(DunningNotice.approval_id == approval.id)
+        .with_for_update(key_share=True)
+    )
     notice = (await session.exec(query)).one_or_none()
     if notice is None or notice.status != "proposed":
         return
@@ -230,7 +234,7 @@ async def pending_of(session: AsyncSession, customer_id: int) -> DunningNotice |
             DunningNotice.customer_id == customer_id,
             col(DunningNotice.status).in_(("proposed", "approved")),
         )
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return (await session.exec(query)).one_or_none()
 
@@ -244,14 +248,16 @@ async def unfinished_of(session: AsyncSession, customer_id: int) -> list[Dunning
             col(DunningNotice.status).in_(("proposed", "approved", "unknown")),
         )
         .order_by(col(DunningNotice.id))
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return list(await session.exec(query))
 
 
 async def get(session: AsyncSession, notice_id: int) -> DunningNotice:
     """Return a notice, locked; NotFoundError if there is none."""
-    query = select(DunningNotice).where(DunningNotice.id == notice_id).with_for_update()
+    query = (
+        select(DunningNotice).where(DunningNotice.id == notice_id).with_for_update(key_share=True)
+    )
     notice = (await session.exec(query)).one_or_none()
     if notice is None:
         raise NotFoundError(f"There is no notice {notice_id}; `zahltag notice list` shows them.")

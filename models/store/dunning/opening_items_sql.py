@@ -71,7 +71,8 @@ order by line, field limit $1
 
 # Whoever posts to a customer holds its lock.
 LOCK_KNOWN_CUSTOMERS = """
-select 1 from customer where customer_no in (select customer_no from stage) order by id for update
+select 1 from customer where customer_no in (select customer_no from stage)
+order by id for no key update
 """
 
 FRESH = """

@@ -38,7 +38,7 @@ async def answer(
     task = await tasks.get(session, task_id)
     case_id = task.case_id or ""
     customer = await customers.locked(session, customer_no_of(case_id))
-    query = select(Task).where(Task.id == task_id).with_for_update()
+    query = select(Task).where(Task.id == task_id).with_for_update(key_share=True)
     task = (await session.exec(query.execution_options(populate_existing=True))).one()
     allowed = OUTCOMES[task.kind]
     if task.status == "open" and outcome not in allowed:

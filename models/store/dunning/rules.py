@@ -194,7 +194,12 @@ async def put_in_order(
     if len({*names}) != len(names) or not names:
         raise RefusedError("Name every rule once, in the order in which they shall run.")
     named = [(await get(session, name)).id for name in names]
-    query = select(DunningRule).where(_present()).order_by(col(DunningRule.id)).with_for_update()
+    query = (
+        select(DunningRule)
+        .where(_present())
+        .order_by(col(DunningRule.id))
+        .with_for_update(key_share=True)
+    )
     rows = {row.id or 0: row for row in await session.exec(query)}
     before = sorted(rows, key=lambda key: (rows[key].priority, key))
     wanted = [*named, *(key for key in before if key not in named)]
@@ -228,7 +233,11 @@ async def _find(session: AsyncSession, name: str) -> StoredRule | None:
 
 
 async def _lock(session: AsyncSession, name: str) -> DunningRule:
-    query = select(DunningRule).where(DunningRule.name == name, _present()).with_for_update()
+    query = (
+        select(DunningRule)
+        .where(DunningRule.name == name, _present())
+        .with_for_update(key_share=True)
+    )
     row = (await session.exec(query)).one_or_none()
     if row is None:
         raise NotFoundError(f"There is no rule {name!r}; `zahltag rule list` shows them.")

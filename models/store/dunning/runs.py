@@ -39,7 +39,7 @@ from dunning_run r join dunning_rule_version v on v.id = r.rule_version_id
 _BY_ID = Statement(f"{_RUN} where r.id = :id")
 _BY_KEY = Statement(f"{_RUN} where r.key = :key")
 _LOCK_CUSTOMERS = Statement("""
-select from customer where id = any(cast(:ids as bigint[])) order by id for update
+select from customer where id = any(cast(:ids as bigint[])) order by id for no key update
 """)
 _PROGRESS = Statement("""
 update dunning_run set handed_over = greatest(handed_over,

@@ -42,7 +42,7 @@ class Scheduled:
 
 async def lock(session: AsyncSession, rule_id: int) -> Scheduled | None:
     """Lock a rule: one reconciler at a time, and no command in between. None if it is gone."""
-    query = select(DunningRule).where(DunningRule.id == rule_id).with_for_update()
+    query = select(DunningRule).where(DunningRule.id == rule_id).with_for_update(key_share=True)
     row = (await session.exec(query)).one_or_none()
     if row is None or row.removed_at is not None:
         return None
@@ -61,7 +61,7 @@ async def removed(session: AsyncSession) -> list[DunningRule]:
         select(DunningRule)
         .where(col(DunningRule.removed_at).is_not(None), DunningRule.scheduled_in != "")
         .order_by(col(DunningRule.id))
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return list(await session.exec(query))
 

@@ -33,7 +33,22 @@ insert into dunning_claim (customer_id, day, lane, matched)
 values (:customer_id, :day, 'step', jsonb_build_object('notice', cast(:notice as bigint)))
 on conflict (customer_id, day, lane) do nothing
 """)
+_OUR_DAY = Statement("""
+select id is not distinct from :claim_id
+  or matched ->> 'notice' is not distinct from cast(cast(:notice as bigint) as text)
+from dunning_claim where customer_id = :customer_id and day = :day and lane = 'step'
+""")
 _HANDED_OVER = Statement("select key, handing_over_at from outgoing_mail where id = :id")
+
+
+async def take_day(session: AsyncSession, notice: DunningNotice, on: date) -> bool:
+    """Take the customer's day for a notice (X6); False if another dunning step has it.
+
+    A run that is just taking it is waited for.
+    """
+    named = {"customer_id": notice.customer_id, "day": on, "notice": notice.id}
+    await _TAKE_DAY.run(session, **named)
+    return bool(await _OUR_DAY.value(session, **named, claim_id=notice.claim_id))
 
 
 async def intend(
@@ -43,9 +58,8 @@ async def intend(
     *,
     amount: Decimal,
     document_id: int,
-    on: date,
 ) -> None:
-    """Note what goes out now. With this the customer's day is taken (X6)."""
+    """Note what goes out now."""
     notice.rendered_amount, notice.document_id = amount, document_id
     by_invoice = {item.invoice_id: item for item in items}
     query = select(DunningNoticeItem).where(DunningNoticeItem.notice_id == notice.id)
@@ -54,8 +68,6 @@ async def intend(
         row.rendered_amount = min(item.open_amount, row.proposed_amount) if item else Decimal(0)
     for item in by_invoice.values():  # overdue since the proposal, within its sum all the same
         session.add(notices.listed(notice, item, rendered=item.open_amount))
-    await session.flush()
-    await _TAKE_DAY.run(session, customer_id=notice.customer_id, day=on, notice=notice.id)
 
 
 async def sent(
@@ -131,7 +143,7 @@ async def leave_open(
     query = select(DunningNotice).where(
         DunningNotice.customer_id == customer_id, DunningNotice.status == "unknown"
     )
-    for notice in (await session.exec(query.with_for_update())).all():
+    for notice in (await session.exec(query.with_for_update(key_share=True))).all():
         said = f"{reason}; nobody has said whether it went out"
         mail = await _HANDED_OVER.one(session, id=notice.mail_id)
         await mails.settle(session, mail["key"], mails.FAILED, said, at)

@@ -26,6 +26,7 @@ class CaseActivities:
     async def request_approval(self, request: StepRequest) -> Progress:
         """Ask a person whether the order is to be accepted."""
         async with self.services.database.transaction() as session:
+            await cases.lock(session, request.case_id)
 
             async def ask() -> Json:
                 case = await cases.standing(session, request.case_id)

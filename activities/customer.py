@@ -39,6 +39,7 @@ class CustomerActivities:
         person has to approve the order. A person's correction makes a new revision to check.
         """
         async with self.services.database.transaction() as session:
+            await cases.lock(session, request.case_id)
 
             async def check() -> Json:
                 return await _check(session, request)
@@ -49,7 +50,6 @@ class CustomerActivities:
 
 async def _check(session: AsyncSession, request: StepRequest) -> Json:
     case_id = request.case_id
-    await cases.lock_customer_and_case(session, case_id)
     found = await orders.to_check(session, case_id, DUPLICATE_WINDOW)
     order, firm = found.order, found.company
     problems = (*order_problems(order, firm), *total_problems(order), *_duplicate(found))

@@ -62,7 +62,7 @@ class DealActivities:
     async def _intend(self, request: StepRequest) -> tuple[DealUpdate, Deal] | Progress:
         """Write the intent, or return the new plan if the case has moved on since."""
         async with self.services.database.transaction() as session:
-            await cases.lock_customer(session, request.case_id)
+            await cases.lock(session, request.case_id)
             progress = await cases.look(session, request.case_id, request.at)
             plan = progress.plan
             if (plan.step, plan.cause) != (Step.UPDATE_DEAL, request.cause):

@@ -40,7 +40,7 @@ async def refresh(session: AsyncSession, request: StepRequest) -> Progress:
     own, which operators see, and which a person is asked to mend if need be.
     """
     case_id, at = request.case_id, request.at
-    await cases.lock_customer_and_case(session, case_id)
+    await cases.lock(session, case_id)
     progress, done = await cases.look(session, case_id, at), dict[str, Step]()
     while effect := _following(progress.plan):
         follows = StepRequest.of(case_id, progress.plan, at)

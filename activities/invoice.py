@@ -20,7 +20,7 @@ from domain.order import CustomerKind, Order
 from domain.order_case import Step
 from models.codec import Json, load_invoice
 from models.messages import Progress, StepRequest
-from models.store import cases, company, customers, invoices, orders, settlement
+from models.store import cases, company, invoices, orders, settlement
 from models.store.effects import once
 
 
@@ -38,6 +38,7 @@ class InvoiceActivities:
         is made and the new plan is returned.
         """
         async with self.services.database.transaction() as session:
+            await cases.lock(session, request.case_id)
             progress = await cases.look(session, request.case_id, request.at)
             if progress.plan.step is not Step.CREATE_INVOICE:
                 return progress
@@ -55,6 +56,7 @@ class InvoiceActivities:
         Payments are released first and are on account again.
         """
         async with self.services.database.transaction() as session:
+            await cases.lock(session, request.case_id)
 
             async def cancel() -> Json:
                 return await _cancel(session, request)
@@ -69,7 +71,7 @@ class InvoiceActivities:
         Nor is what belongs to an order that was cancelled meanwhile: its invoice is undone.
         """
         async with self.services.database.transaction() as session:
-            await cases.lock_customer(session, request.case_id)
+            await cases.lock(session, request.case_id)
             progress = await cases.look(session, request.case_id, request.at)
             if progress.plan.step is not Step.WRITE_OFF:
                 return progress
@@ -87,14 +89,13 @@ class InvoiceActivities:
     async def set_due_date(self, request: StepRequest) -> Progress:
         """Record the due date that the customer's terms and the invoice say (F1, F2)."""
         async with self.services.database.transaction() as session:
-            await cases.lock_customer(session, request.case_id)
+            await cases.lock(session, request.case_id)
             await record_due_date(session, request)
             return await cases.refresh(session, request.case_id, request.at)
 
 
 async def _cancel(session: AsyncSession, request: StepRequest) -> Json:
     original = await invoices.of_case(session, request.case_id)
-    await customers.lock(session, original.customer_id)
     firm = await company.get(session)
     today = local_date(request.at, firm.time_zone)
     item = await invoices.open_item(session, original.id or 0)
@@ -120,7 +121,6 @@ async def _render(invoice: Invoice) -> bytes:
 
 
 async def _issue(session: AsyncSession, request: StepRequest) -> Json:
-    await cases.lock_customer(session, request.case_id)
     found = await orders.to_invoice(session, request.case_id)
     order, firm, received = found.order, found.company, found.received
     issue_date = local_date(request.at, firm.time_zone)

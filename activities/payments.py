@@ -28,6 +28,7 @@ class PaymentActivities:
         matched: the payment waits for it.
         """
         async with self.services.database.transaction() as session:
+            await cases.lock(session, request.case_id)
             if await cases.takes_money(session, request.case_id):
 
                 async def match() -> Json:
@@ -39,7 +40,6 @@ class PaymentActivities:
 
 async def _match(session: AsyncSession, request: StepRequest) -> Json:
     payment_id = int(request.cause.removeprefix("payment-"))
-    await cases.lock_customer(session, request.case_id)
     payment, settled = await settlement.reconcile(session, payment_id, request.case_id, request.at)
     words = (
         f"{settled:.2f} {payment.currency} settle the invoice"

@@ -31,6 +31,7 @@ class TaskActivities:
     async def create_task(self, request: StepRequest) -> Progress:
         """Create the task that the plan asks for, assigned to whoever looks after such work."""
         async with self.services.database.transaction() as session:
+            await cases.lock(session, request.case_id)
             if request.task is TaskKind.STEP_FAILED:
                 await _step_failed(session, request)
             else:

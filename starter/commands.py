@@ -17,10 +17,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio.exceptions import TemporalError
 
 from models.messages import Command, DunningProgress, Progress
-from models.store import approvals, decisions, outbox
+from models.store import approvals, cases, customers, decisions, outbox
 from models.store.decisions import Decision
 from models.store.dunning import decisions as dunning
-from models.store.dunning.telling import PREFIX
+from models.store.dunning.telling import PREFIX, customer_no_of
 from starter.services import Services, now
 
 SIGNALS = {
@@ -81,6 +81,11 @@ async def decide_approval(services: Services, approval_id: int, decision: Decisi
     """Store the decision of an approval and tell its case; the same decision again is known."""
     at = now()
     async with services.database.transaction() as session:
+        case_id = await approvals.case_of(session, approval_id)
+        if case_id.startswith(PREFIX):
+            await customers.locked(session, customer_no_of(case_id))
+        else:
+            await cases.lock(session, case_id)
         approval = await approvals.get(session, approval_id)
         if approval.step == approvals.SEND_NOTICE:
             new = await dunning.decide(session, approval, decision, at)

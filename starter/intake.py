@@ -32,7 +32,11 @@ from models.store import channels, company, intake
 from models.store.database import Database
 from models.store.intake import Arrival
 
-_CROSSED = (IntegrityError, asyncpg.IntegrityConstraintViolationError)
+_CROSSED = (
+    IntegrityError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.LockNotAvailableError,
+)
 CHANNEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 
 

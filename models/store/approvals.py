@@ -19,16 +19,12 @@ ACCEPT_ORDER = "accept_order"
 WRITE_OFF = "write_off"
 SEND_NOTICE = "send_notice"
 
-# A dunning case locks its customer, then the notice, then the approval; whoever decides comes the
-# other way round, and has to hold the customer first.
-_HOLD = """
+# Whoever decides holds the customer, as a dunning case does, before the approval.
+_HOLD_CUSTOMERS = Statement("""
 select c.id from customer c where c.id in (
-  select a.customer_id from approval a where a.step = 'send_notice' and {which})
+  select a.customer_id from approval a where a.rule = :rule and a.status = 'pending')
 order by c.id for no key update
-"""
-_HOLD_OF_ID = Statement(_HOLD.format(which="a.id = :id"))
-_HOLD_OF_CASE = Statement(_HOLD.format(which="a.case_id = :case_id and a.status = 'pending'"))
-_HOLD_OF_RULE = Statement(_HOLD.format(which="a.rule = :rule and a.status = 'pending'"))
+""")
 
 
 async def request(
@@ -106,19 +102,23 @@ async def decide(
     return True
 
 
-async def get(session: AsyncSession, approval_id: int) -> Approval:
-    """Return an approval, locked; NotFoundError if there is none."""
-    await _HOLD_OF_ID.run(session, id=approval_id)
-    query = select(Approval).where(Approval.id == approval_id).with_for_update(key_share=True)
-    approval = (await session.exec(query)).one_or_none()
-    if approval is None:
+async def case_of(session: AsyncSession, approval_id: int) -> str:
+    """Return which case asked for an approval; NotFoundError if there is none."""
+    query = select(Approval.case_id).where(Approval.id == approval_id)
+    case_id = (await session.exec(query)).one_or_none()
+    if case_id is None:
         raise NotFoundError(f"There is no approval {approval_id}.")
-    return approval
+    return case_id
+
+
+async def get(session: AsyncSession, approval_id: int) -> Approval:
+    """Return an approval, locked; the caller has locked its case."""
+    query = select(Approval).where(Approval.id == approval_id).with_for_update(key_share=True)
+    return (await session.exec(query)).one()
 
 
 async def pending_of(session: AsyncSession, case_id: str) -> Approval | None:
-    """Return the approval that a case waits for, locked."""
-    await _HOLD_OF_CASE.run(session, case_id=case_id)
+    """Return the approval that a case waits for, locked; the caller has locked the case."""
     query = (
         select(Approval)
         .where(Approval.case_id == case_id, Approval.status == "pending")
@@ -129,11 +129,18 @@ async def pending_of(session: AsyncSession, case_id: str) -> Approval | None:
 
 
 async def pending_of_rule(session: AsyncSession, rule: str) -> list[Approval]:
-    """Return what a rule has asked for and nobody has decided, locked."""
-    await _HOLD_OF_RULE.run(session, rule=rule)
+    """Return what a rule has asked for and nobody has decided, locked with its customers.
+
+    What is asked for while we wait for one of them is left for the next time.
+    """
+    held = [row["id"] for row in await _HOLD_CUSTOMERS.rows(session, rule=rule)]
     query = (
         select(Approval)
-        .where(Approval.rule == rule, Approval.status == "pending")
+        .where(
+            Approval.rule == rule,
+            Approval.status == "pending",
+            col(Approval.customer_id).in_(held),
+        )
         .order_by(col(Approval.id))
         .with_for_update(key_share=True)
     )

@@ -113,18 +113,14 @@ from case_file f where f.id = :case_id
 # `no key`: who only names a locked row by a foreign key does not wait for it. A second update of a
 # row in one transaction checks its foreign keys anew, so with `for update` a step that holds a case
 # would wait for its customer.
-_LOCK = Statement("select id from case_file where id = :case_id for no key update")
 # The customer first: rows of a CTE are locked when they are read, those outside once all is joined.
-_LOCK_BOTH = Statement("""
+_LOCK = Statement("""
 with c as materialized (select id from customer
-  where id = (select customer_id from sales_order where case_id = :case_id) for no key update)
-select f.id, c.id as customer from case_file f left join c on true where f.id = :case_id
+  where id = (select customer_id from case_file where id = :case_id) for no key update)
+select f.customer_id, c.id as locked from case_file f left join c on true where f.id = :case_id
 for no key update of f
 """)
-_LOCK_CUSTOMER = Statement("""
-select id from customer
-where id = (select customer_id from sales_order where case_id = :case_id) for no key update
-""")
+_LOCK_CUSTOMER_NOW = Statement("select from customer where id = :id for no key update nowait")
 
 
 async def refresh(session: AsyncSession, case_id: str, at: datetime) -> Progress:
@@ -279,18 +275,15 @@ async def close(session: AsyncSession, case_id: str, status: Status, at: datetim
 
 
 async def lock(session: AsyncSession, case_id: str) -> None:
-    """Lock the case itself. Whoever needs the customer's lock too takes that one first."""
-    await _LOCK.run(session, case_id=case_id)
+    """Lock the customer, if the case has one, then the case: what is planned now holds.
 
-
-async def lock_customer(session: AsyncSession, case_id: str) -> None:
-    """Lock the case's customer, if it has one: no posting crosses what follows."""
-    await _LOCK_CUSTOMER.run(session, case_id=case_id)
-
-
-async def lock_customer_and_case(session: AsyncSession, case_id: str) -> None:
-    """Lock the customer, if the case has one, then the case: what is planned now holds."""
-    await _LOCK_BOTH.run(session, case_id=case_id)
+    Whoever changes a case begins with this, so that nobody waits in a circle.
+    """
+    row = await _LOCK.row(session, case_id=case_id)
+    if row and row["customer_id"] != row["locked"]:
+        # It was checked while we waited for it. Who has that customer may wait for this case: if so
+        # this transaction fails, and is tried again.
+        await _LOCK_CUSTOMER_NOW.run(session, id=row["customer_id"])
 
 
 async def request_cancellation(session: AsyncSession, case_id: str, reason: str) -> None:

@@ -16,8 +16,11 @@ from models.store.sql import Statement
 from models.tables import Customer
 
 _HOLD = Statement("select from customer where id = :id for no key update")
-_ENTER = Statement("""
-select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest(cast(:names as text[])) as name
+_ENTER = Statement(r"""
+select pg_advisory_xact_lock(hashtextextended(kind || '\:' || value, 0))
+from unnest(cast(:kinds as text[]), cast(:identities as text[])) as given (kind, value)
+where not exists (select from customer_identity i
+  where i.kind = given.kind and i.value = given.value)
 """)
 # The newest data is taken over; what the order does not say stays.
 _RECOGNISE = Statement("""
@@ -99,12 +102,13 @@ async def recognise(session: AsyncSession, order: Order, at: datetime) -> Recogn
     """Return the order's customer, locked and up to date; a new one gets a number.
 
     A customer is known by the shop's customer id, else by e-mail. Two that turn out to be one are
-    merged by a person, never here. One order after the other may enter for one identity.
+    merged by a person, never here. One order after the other may enter for an identity that is new;
+    orders of a known one wait for the customer's row.
     """
     kinds, values = zip(*_identities(order), strict=True)
     buyer, billing = order.buyer, order.billing
     # Seen by the next statement: whoever entered for the same identity while we waited.
-    await _ENTER.run(session, names=[f"{k}:{v}" for k, v in zip(kinds, values, strict=True)])
+    await _ENTER.run(session, kinds=kinds, identities=values)
     row = await _RECOGNISE.one(
         session,
         kinds=kinds,

@@ -49,7 +49,7 @@ async def store(session: AsyncSession, case_id: str, decision: Decision, at: dat
     The same decision again changes nothing; return whether this one changed anything. The customer
     and the case are locked first: no posting, no letter and no step crosses the decision.
     """
-    await cases.lock_customer_and_case(session, case_id)
+    await cases.lock(session, case_id)
     if decision.name == "correct":
         return await _correct(session, case_id, decision, at)
     if decision.name in {"cancel", "extend", "write_off"}:

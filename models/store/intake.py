@@ -22,7 +22,7 @@ from domain.duplicates import content_digest, fingerprint
 from domain.errors import ConflictError
 from domain.order import Order, OrderPayment, PaymentStatus
 from models.codec import dump_order, load_order
-from models.store import customers, history, new_orders, outbox, payments, tasks
+from models.store import cases, history, new_orders, outbox, payments, tasks
 from models.store.new_orders import NewOrder
 from models.store.payments import Receipt
 from models.tables import CaseFile, Inbox, SalesOrder
@@ -172,8 +172,7 @@ async def _known_order(
     row = (await session.exec(query)).one_or_none()
     if row is None or row.order_no != order.order_no:
         raise ConflictError(f"The order number {order.order_no} is too much like another one.")
-    if row.customer_id is not None:
-        await customers.lock(session, row.customer_id)
+    await cases.lock(session, case_id)
     await session.refresh(row, with_for_update={"key_share": True})
     same = told_digest(row) == content_digest(order)
     if strict and not same:

@@ -74,7 +74,7 @@ async def test_customer_and_case_are_both_locked(driver: Driver) -> None:
     case_id = (await SCENARIOS["send_email.invoice"](driver)).request.case_id
     database = driver.services.database
     async with database.transaction() as session:
-        await cases.lock_customer_and_case(session, case_id)
+        await cases.lock(session, case_id)
         for table in ("customer", "case_file"):
             with pytest.raises(asyncpg.LockNotAvailableError):
                 async with database.transaction() as other:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -19,9 +20,9 @@ APPROVED = {"approval_required": True}
 
 @pytest.fixture
 def debtor(api: Api) -> Debtor:
-    """The customer D-1; the steps of its case are run here."""
+    """The customer D-1; the steps of its case are run here, on the day that it is at the company."""
     services = Services(api.database, FakeMailer(), api.settings)
-    return Debtor(Driver(services, at=datetime.now(UTC)))
+    return Debtor(Driver(services, at=datetime.now(ZoneInfo("Europe/Berlin"))))
 
 
 async def test_a_person_asks_for_a_notice(zahltag: Cli, debtor: Debtor) -> None:

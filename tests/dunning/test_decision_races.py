@@ -15,10 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from connectors.mail import MailOutcomeUnknownError, SmtpMailer
 from domain.dunning.case import Status, Step
 from domain.errors import ConflictError, ForbiddenError
-from models.store import approvals
+from models.store import approvals, customers
 from models.store.decisions import Decision
 from models.store.dunning import decisions
-from models.store.dunning.telling import case_id_of
+from models.store.dunning.telling import case_id_of, customer_no_of
 from starter.stack import mailbox
 from tests.domain.dunning.rules import O1
 from tests.faults.proxy import Proxy, Verdict, content, first
@@ -41,6 +41,8 @@ async def proposed(driver: Driver) -> None:
 async def decide_as_the_api(driver: Driver, verb: str, going_on: asyncio.Event) -> None:
     """Decide by the approval's number; stop between its lock and the decision."""
     async with driver.services.database.transaction() as session:
+        case_id = await approvals.case_of(session, 1)
+        await customers.locked(session, customer_no_of(case_id))
         approval = await approvals.get(session, 1)
         await going_on.wait()
         decision = Decision(name=verb, by="anna", reason="", fields={})

@@ -30,8 +30,8 @@ where m.message_id = :message_id
 on conflict (event_id) do nothing returning id
 """)
 _MAIL = Statement("""
-select m.case_id, m.kind, n.customer_id from outgoing_mail m
-left join dunning_notice n on n.mail_id = m.id where m.message_id = :message_id
+select m.case_id, m.kind, f.customer_id from outgoing_mail m
+left join case_file f on f.id = m.case_id and f.kind = 'dunning' where m.message_id = :message_id
 """)
 
 

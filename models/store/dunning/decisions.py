@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from domain.errors import ConflictError, ForbiddenError, RefusedError
-from models.store import approvals, history, tasks
+from models.store import approvals, customers, history, tasks
 from models.store.decisions import Decision
 from models.store.dunning import blocks, cases, notices
 from models.store.dunning.telling import customer_no_of
@@ -21,8 +21,10 @@ async def store(session: AsyncSession, case_id: str, decision: Decision, at: dat
     """Store a decision. RefusedError in plain words if the case's state does not allow it.
 
     ``fields`` of a rejection may hold ``not_before``. The same decision again changes nothing;
-    return whether this one changed anything.
+    return whether this one changed anything. The customer is locked first: no posting and no
+    letter crosses the decision.
     """
+    await customers.locked(session, customer_no_of(case_id))
     if decision.name == "retry":
         if await tasks.resolve_step_failure(session, case_id, by=decision.by, at=at) is None:
             raise ConflictError(f"Nothing failed in case {case_id}: there is no step to repeat.")
@@ -44,7 +46,7 @@ async def store(session: AsyncSession, case_id: str, decision: Decision, at: dat
 async def decide(
     session: AsyncSession, approval: Approval, decision: Decision, at: datetime
 ) -> bool:
-    """Take the decision about a notice; False if it was taken so before."""
+    """Take the decision about a notice, its customer locked; False if it was taken so before."""
     approved = decision.name == "approve"
     if approved and approval.proposed_by and decision.via_temporal:
         # Whoever reaches Temporal may say any name: that two people agreed only our API can know.

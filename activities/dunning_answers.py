@@ -43,8 +43,7 @@ async def _why_not(
 
     Between the run and its answer a payment may have come, or a day may have passed.
     """
-    zone = await cases.zone_of(session)
-    today = request.at.astimezone(zone).date()
+    today = await cases.today(session, request.at)
     if claim.day != today:
         return f"its day, {claim.day}, is over; the next run looks at the customer again"
     customer_id, firm = customer.id or 0, await company.get(session)

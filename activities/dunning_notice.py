@@ -10,7 +10,6 @@ guess.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from email.message import EmailMessage
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -97,12 +96,12 @@ class NoticeActivities:
             made_before = notice.document_id
             if crossed:
                 await _take_back(session, request, notice)
-            on, progress = await _today(session, request), await _refresh(session, request)
-            asked = (progress.plan.step, progress.plan.cause) == (Step.SEND_NOTICE, request.cause)
-            if asked and not await sending.take_day(session, notice, on):
-                # A run was just taking it, and has committed: now the facts say so.
-                asked, progress = False, await _refresh(session, request)
-            if not asked:
+            progress = await _refresh(session, request)
+            on = await cases.today(session, request.at)
+            if _asks(progress, request) and not await sending.take_day(session, notice, on):
+                # This notice has it already, or a run that was just taking it: the facts know.
+                progress = await _refresh(session, request)
+            if not _asks(progress, request):
                 if notice.channel == "email":
                     given_up = "the case no longer asks for it"
                     await mails.settle(session, request.key, mails.FAILED, given_up, request.at)
@@ -198,7 +197,7 @@ class NoticeActivities:
                 if notice.channel == "email":
                     await mails.settle(session, request.key, mails.SENT, "accepted", request.at)
                     notice.mail_id = await mails.id_of(session, request.key)
-                on = await _today(session, request)
+                on = await cases.today(session, request.at)
                 await sending.sent(session, request.case_id, notice, on=on, at=request.at)
             return await _refresh(session, request)
 
@@ -244,8 +243,9 @@ async def _take_back(session: AsyncSession, request: StepRequest, notice: Dunnin
         await mails.settle(session, request.key, mails.INTENDED, did_not, request.at)
 
 
-async def _today(session: AsyncSession, request: StepRequest) -> date:
-    return request.at.astimezone(await cases.zone_of(session)).date()
+def _asks(progress: DunningProgress, request: StepRequest) -> bool:
+    """Whether the plan is still to send this notice."""
+    return (progress.plan.step, progress.plan.cause) == (Step.SEND_NOTICE, request.cause)
 
 
 async def _refresh(session: AsyncSession, request: StepRequest) -> DunningProgress:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 
+from sqlmodel.ext.asyncio.session import AsyncSession
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
@@ -65,6 +66,13 @@ class Driver:
 
     async def submit(self, sample: str, **changes: Any) -> str:
         """Take a sample order in; return its case id."""
+        async with self.services.database.transaction() as session:
+            return (await self.takes_in(session, sample, **changes))[0]
+
+    async def takes_in(
+        self, session: AsyncSession, sample: str, **changes: Any
+    ) -> tuple[str, intake.Outcome]:
+        """Take a sample order in, in somebody's transaction; return what became of it."""
         document = json.loads((SAMPLES / f"{sample}.json").read_text()) | changes
         body = json.dumps(document).encode()
         event = SHOPS[sample.split("-", maxsplit=1)[0]].read(
@@ -72,12 +80,8 @@ class Driver:
         )
         assert isinstance(event, OrderEvent)
         arrival = intake.Arrival("zahltag", str(uuid.uuid4()), "order", body, self.at, "tests")
-        async with self.services.database.transaction() as session:
-            firm = await company.get(session)
-            case_id, _ = await intake.accept_order(
-                session, event.order, arrival, firm, strict=False
-            )
-        return case_id
+        firm = await company.get(session)
+        return await intake.accept_order(session, event.order, arrival, firm, strict=False)
 
     async def pay(self, case_id: str, amount: str, reference: str = "ref") -> int:
         """Book a payment for the case; return its id."""

@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from connectors.shops import SHOPS
-from connectors.shops.port import OrderEvent
 from domain.order_case import Step
-from models.store import cases, company, intake
+from models.store import cases, intake
 from tests.activities.driver import SAMPLES, Driver, Occasion
 from tests.activities.scenarios import SCENARIOS, decided, next_is
 from worker import activities_of
@@ -118,23 +114,19 @@ async def lock_and_look(driver: Driver, case_id: str) -> int:
 
 async def newer_version(driver: Driver, session: AsyncSession) -> None:
     """Let the shop send the order once more, with another address."""
-    document = json.loads((SAMPLES / "zahltag-ok.json").read_text())
-    document["modified_at"] = "2026-12-01T12:00:00+01:00"
-    document["billing_address"]["city"] = "Essen"
-    event = SHOPS["zahltag"].read(document, channel="zahltag")
-    assert isinstance(event, OrderEvent)
-    body = json.dumps(document).encode()
-    arrival = intake.Arrival("zahltag", str(uuid.uuid4()), "order", body, driver.at, "tests")
-    firm = await company.get(session)
-    _, outcome = await intake.accept_order(session, event.order, arrival, firm, strict=False)
+    address = json.loads((SAMPLES / "zahltag-ok.json").read_text())["billing_address"]
+    _, outcome = await driver.takes_in(
+        session,
+        "zahltag-ok",
+        modified_at="2026-12-01T12:00:00+01:00",
+        billing_address=address | {"city": "Essen"},
+    )
     assert outcome is intake.Outcome.CHANGED
 
 
-@asynccontextmanager
-async def somebody(driver: Driver) -> AsyncIterator[AsyncSession]:
+def somebody(driver: Driver) -> AbstractAsyncContextManager[AsyncSession]:
     """Be somebody else: a transaction of its own."""
-    async with driver.services.database.transaction() as session:
-        yield session
+    return driver.services.database.transaction()
 
 
 def locking(query: str, how: str = "") -> object:

@@ -177,6 +177,11 @@ async def zone_of(session: AsyncSession) -> ZoneInfo:
     return ZoneInfo(await _ZONE.value(session) or "UTC")
 
 
+async def today(session: AsyncSession, at: datetime) -> date:
+    """Return the local day at the company at that instant."""
+    return at.astimezone(await zone_of(session)).date()
+
+
 async def standing(
     session: AsyncSession, case_id: str, customer_no: str, today: date, zone: ZoneInfo
 ) -> Standing:

@@ -54,8 +54,7 @@ async def decide(
             f"Approval {approval.id} needs a second person: approve it with"
             f" `zahltag approval approve {approval.id}`."
         )
-    zone = await cases.zone_of(session)
-    not_before = None if approved else _not_before(decision, at.astimezone(zone).date())
+    not_before = None if approved else _not_before(decision, await cases.today(session, at))
     new = await approvals.decide(
         session, approval, approved=approved, by=decision.by, reason=decision.reason, at=at
     )
@@ -99,7 +98,7 @@ async def _stop(session: AsyncSession, case_id: str, decision: Decision, at: dat
     A block without an end stays as it is; one that would run out gives way to it.
     """
     subject = await blocks.of_customer(session, customer_no_of(case_id))
-    today = at.astimezone(await cases.zone_of(session)).date()
+    today = await cases.today(session, at)
     known = await blocks.current(session, subject, blocks.BLOCK, today)
     if known is not None and known.until is not None:
         known.lifted_at, known.lifted_by = at, decision.by

@@ -31,24 +31,18 @@ where id = :ladder and ended_at is null
 _TAKE_DAY = Statement("""
 insert into dunning_claim (customer_id, day, lane, matched)
 values (:customer_id, :day, 'step', jsonb_build_object('notice', cast(:notice as bigint)))
-on conflict (customer_id, day, lane) do nothing
-""")
-_OUR_DAY = Statement("""
-select id is not distinct from :claim_id
-  or matched ->> 'notice' is not distinct from cast(cast(:notice as bigint) as text)
-from dunning_claim where customer_id = :customer_id and day = :day and lane = 'step'
+on conflict (customer_id, day, lane) do nothing returning id
 """)
 _HANDED_OVER = Statement("select key, handing_over_at from outgoing_mail where id = :id")
 
 
 async def take_day(session: AsyncSession, notice: DunningNotice, on: date) -> bool:
-    """Take the customer's day for a notice (X6); False if another dunning step has it.
+    """Take the customer's day for a notice (X6); False if it is taken, whoever has it.
 
     A run that is just taking it is waited for.
     """
-    named = {"customer_id": notice.customer_id, "day": on, "notice": notice.id}
-    await _TAKE_DAY.run(session, **named)
-    return bool(await _OUR_DAY.value(session, **named, claim_id=notice.claim_id))
+    taken = await _TAKE_DAY.value(session, customer_id=notice.customer_id, day=on, notice=notice.id)
+    return taken is not None
 
 
 async def intend(

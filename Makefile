@@ -7,6 +7,8 @@ PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
 LOCKED := --require-hashes -r requirements.lock
 
 .DEFAULT_GOAL := help
+# Where the environment forbids it, each of the suite's hundreds of processes compiles all modules.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup demo test check bench chaos fmt lock histories
 
 help: ## show this list
@@ -32,8 +34,9 @@ demo: setup ## start everything, run the sample orders, show the result (EXIT=1:
 	@$(BIN)/zahltag demo $(if $(EXIT),--exit,)
 
 # Much of the time goes by in waiting for servers: three workers, each with servers of its own.
+# What waits longest comes first (tests/conftest.py), not the files with the most tests.
 test: setup ## run the whole test suite, servers included
-	@$(BIN)/pytest -q -n 3 --dist loadfile
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 check: setup ## style, types, the arrows between the packages, lock file current
 	@$(BIN)/ruff check .

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 import pytest_asyncio
+import uvloop
 import yaml
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
@@ -31,9 +35,42 @@ hypothesis.settings.register_profile("repeatable", derandomize=True)
 if not os.environ.get("ZAHLTAG_RANDOM"):
     hypothesis.settings.load_profile("repeatable")
 
+# Nothing that is loaded becomes garbage: to look for it is a quarter of what collecting costs.
+gc.disable()
+
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "samples"
 NO_MAILBOX = Path("/nonexistent/mailbox")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that wait for processes: others have their time meanwhile."""
+    items.sort(key=lambda item: ("crash" not in item.keywords, "stack" not in item.keywords))
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage from now on, but not among what is loaded."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run tests on the loop that our processes run on."""
+    return {"uvloop": make_loop}
+
+
+def make_loop() -> asyncio.AbstractEventLoop:
+    """Make the loop of a run."""
+    loop = uvloop.new_event_loop()
+    loop.set_exception_handler(stop_at_time_out)
+    return loop
+
+
+def stop_at_time_out(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Let a test fail that takes too long: uvloop takes what pytest-timeout raises for a slip."""
+    if isinstance(context.get("exception"), pytest.fail.Exception):
+        loop.stop()
+    loop.default_exception_handler(context)
 
 
 def make_settings(url: str, mailbox: Path) -> Settings:

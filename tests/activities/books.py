@@ -55,18 +55,23 @@ def _rows(table: Table) -> str:
 _EVERYTHING = " union all ".join(_rows(table) for table in tables.SQLModel.metadata.sorted_tables)
 
 _TABLES = [table.name for table in tables.SQLModel.metadata.sorted_tables]
-# A function, whose statements are planned once: it is called for every fault.
-_KEEP = (
-    "drop schema if exists kept cascade",
+# Made once in a database, and functions, whose statements are planned once: one is called for
+# every effect, the other for every fault.
+_MAKE = (
     "create schema kept",
-    *(f"create table kept.{name} as table public.{name}" for name in _TABLES),
-    """create table kept.sequences as select sequencename, last_value, start_value
-       from pg_sequences where schemaname = 'public'""",
+    *(f"create table kept.{name} as table public.{name} with no data" for name in _TABLES),
+    "create table kept.sequences (name text, last_value bigint, start_value bigint)",
+    f"""create function kept.keep() returns void language plpgsql as $$ begin
+      {"".join(f"delete from kept.{n}; insert into kept.{n} table public.{n};" for n in _TABLES)}
+      delete from kept.sequences;
+      insert into kept.sequences select sequencename, last_value, start_value
+        from pg_sequences where schemaname = 'public';
+    end $$""",  # noqa: S608 - names of our tables
     f"""create function kept.bring_back() returns void language plpgsql as $$ begin
       set local session_replication_role = replica;  -- past the guards of what is append-only
       {"".join(f"delete from public.{name};" for name in _TABLES)}
       {"".join(f"insert into public.{n} overriding system value table kept.{n};" for n in _TABLES)}
-      perform setval(sequencename::regclass, coalesce(last_value, start_value),
+      perform setval(name::regclass, coalesce(last_value, start_value),
                      last_value is not null) from kept.sequences;
     end $$""",  # noqa: S608 - names of our tables
 )
@@ -86,10 +91,13 @@ class Kept:
 
     @classmethod
     async def now(cls, database: Database, mailbox: Path, letters: Path, crm: Crm) -> Kept:
-        """Keep the present moment; it lies in a schema ``kept`` until ``forget``."""
+        """Keep the present moment; it lies in a schema ``kept`` until the next one is kept."""
         async with database.engine.begin() as connection:
-            for statement in _KEEP:
-                await connection.exec_driver_sql(statement)
+            known = await connection.exec_driver_sql("select to_regclass('kept.sequences')")
+            if known.scalar() is None:
+                for statement in _MAKE:
+                    await connection.exec_driver_sql(statement)
+            await connection.exec_driver_sql("select kept.keep()")
         mails = frozenset(mailbox.iterdir())  # noqa: ASYNC240 - a test
         deals = copy.deepcopy(crm.objects)
         return cls(database, mailbox, letters, crm, mails, _files(letters), deals)
@@ -122,11 +130,6 @@ class Kept:
         for kind, things in self.crm.objects.items():
             found.update(f"crm {kind} {json.dumps(thing)}" for thing in things.values())
         return found
-
-    async def forget(self) -> None:
-        """Remove the schema."""
-        async with self.database.engine.begin() as connection:
-            await connection.exec_driver_sql("drop schema kept cascade")
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -17,6 +17,7 @@ import traceback
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import structlog
@@ -25,6 +26,7 @@ from activities.failpoints import Armed, Failpoint, Points
 from activities.services import Services
 from connectors.letter_spool import LetterSpool
 from connectors.mail import SmtpMailer
+from domain.calendar import is_working_day
 from models.settings import Settings
 from models.store.database import Database
 from tests.activities.driver import Occasion, run_surrounded
@@ -77,6 +79,7 @@ def serve() -> None:
     """Fork a child for each life that is asked for, and say how it ended."""
     silence = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(wrapper_class=silence)
+    is_working_day(date(2026, 11, 23), "DE")  # 280 modules of holidays, loaded by the first day
     databases: dict[str, Database] = {}
     with contextlib.suppress(EOFError):
         while True:

@@ -62,7 +62,6 @@ async def test_a_fault_changes_nothing_in_the_end(
             broken += [f"{failpoint}: {what}" for what in await trial.outcome()]
         except Exception as error:  # noqa: BLE001 - all of them are told at the end
             broken.append(f"{failpoint}: {error!r}")
-    await trial.kept.forget()
     assert not broken, "\n".join(broken)
 
 

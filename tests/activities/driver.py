@@ -152,12 +152,13 @@ class _Effect(ActivityInboundInterceptor):
 class Occasion:
     """What the workflow would ask for next: which activity, and with which request.
 
-    ``together``: it brings about what follows, too.
+    ``together``: it brings about what follows, too. ``number``: the how manieth of its workflow.
     """
 
     activity: str
     request: Message
     together: bool = False
+    number: int = 1
 
 
 def every_activity(services: Services) -> dict[str, Callable[..., Awaitable[Any]]]:
@@ -190,6 +191,7 @@ async def run_surrounded(services: Services, points: Points, occasion: Occasion)
     environment.info = replace(
         environment.info,
         activity_type=name,
+        activity_id=f"{occasion.number}",
         is_local=local,
         heartbeat_timeout=None if local else SILENCE,
     )

@@ -234,7 +234,7 @@ async def _(driver: Driver) -> Occasion:
 async def _(driver: Driver) -> Occasion:
     failed = await SCENARIOS["create_task.step_failed"](driver)
     assert isinstance(failed.request, StepRequest)
-    await driver.activity(Step.CREATE_TASK)(failed.request)
+    await driver.attempt(failed)
     return told(driver, failed.request.case_id, "retry")
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
 from connectors.mailbox import list_mails
 from domain.errors import ConflictError, TryLaterError
 from domain.order_case import Step
-from models.messages import Progress
+from models.messages import Progress, StepRequest
 from models.store import customers
 from models.store.database import Database
-from tests.activities.driver import Driver
+from tests.activities.driver import Driver, Occasion
+from tests.activities.scenarios import SCENARIOS, told
 
 TABLES = [
     "allocation",
@@ -67,7 +70,8 @@ async def test_at_once_and_again(driver: Driver, step: Step) -> None:
     done = [answer for answer in answers if isinstance(answer, Progress)]
     busy = [answer for answer in answers if not isinstance(answer, Progress)]
     assert done
-    assert all(isinstance(error, TryLaterError) for error in busy), busy
+    # Who was checked while others waited for the case has a customer by now, whom one of them holds.
+    assert all(isinstance(e, TryLaterError | asyncpg.LockNotAvailableError) for e in busy), busy
     after = await counts(driver.services.database)
     again = await activity(request)
     assert again.plan == done[-1].plan
@@ -190,3 +194,20 @@ async def test_the_due_date_follows_the_customers_terms(
     waiting = await driver.until(case_id, Step.WAIT)
 
     assert waiting.due_date == driver.at.date() + timedelta(days=days)
+
+
+async def test_a_failure_that_a_person_has_answered_is_not_told_again(driver: Driver) -> None:
+    """Its report is repeated after the retry, its worker having died; a new failure is a new one."""
+    failed = await SCENARIOS["create_task.step_failed"](driver)
+    assert isinstance(failed.request, StepRequest)
+
+    async def tasks_of(occasion: Occasion) -> list[str]:
+        await driver.attempt(occasion)
+        async with driver.services.database.engine.connect() as connection:
+            found = text("select status from task where kind = 'step_failed' order by id")
+            return list((await connection.execute(found)).scalars())
+
+    assert await tasks_of(failed) == ["open"]
+    assert await tasks_of(told(driver, failed.request.case_id, "retry")) == ["done"]
+    assert await tasks_of(failed) == ["done"]
+    assert await tasks_of(replace(failed, number=2)) == ["done", "open"]

@@ -35,7 +35,7 @@ hypothesis.settings.register_profile("repeatable", derandomize=True)
 if not os.environ.get("ZAHLTAG_RANDOM"):
     hypothesis.settings.load_profile("repeatable")
 
-# Nothing that is loaded becomes garbage: to look for it is a quarter of what collecting costs.
+# Nothing that is loaded becomes garbage: to look for it is a quarter of the time to the first test.
 gc.disable()
 
 ROOT = Path(__file__).resolve().parent.parent

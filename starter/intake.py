@@ -26,7 +26,7 @@ from connectors.shops.port import (
     ShopConnector,
     ShopEvent,
 )
-from domain.errors import ConflictError, Problem, RefusedError
+from domain.errors import ConflictError, Problem, RefusedError, TryLaterError
 from domain.order import Order
 from models.store import channels, company, intake
 from models.store.database import Database
@@ -35,7 +35,7 @@ from models.store.intake import Arrival
 _CROSSED = (
     IntegrityError,
     asyncpg.IntegrityConstraintViolationError,
-    asyncpg.LockNotAvailableError,
+    TryLaterError,
 )
 CHANNEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 

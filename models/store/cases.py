@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import asyncpg
 from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from domain.errors import NotFoundError
+from domain.errors import NotFoundError, TryLaterError
 from domain.money import round_amount
 from domain.order import PaymentStatus
 from domain.order_case import (
@@ -120,6 +121,7 @@ with c as materialized (select id from customer
 select f.customer_id, c.id as locked from case_file f left join c on true where f.id = :case_id
 for no key update of f
 """)
+_CROSSED = timedelta(seconds=1)
 _LOCK_CUSTOMER_NOW = Statement("select from customer where id = :id for no key update nowait")
 
 
@@ -277,13 +279,16 @@ async def close(session: AsyncSession, case_id: str, status: Status, at: datetim
 async def lock(session: AsyncSession, case_id: str) -> None:
     """Lock the customer, if the case has one, then the case: what is planned now holds.
 
-    Whoever changes a case begins with this, so that nobody waits in a circle.
+    Whoever changes a case begins with this, so that nobody waits in a circle. TryLaterError where
+    that would be one: the transaction has to be begun anew.
     """
     row = await _LOCK.row(session, case_id=case_id)
     if row and row["customer_id"] != row["locked"]:
-        # It was checked while we waited for it. Who has that customer may wait for this case: if so
-        # this transaction fails, and is tried again.
-        await _LOCK_CUSTOMER_NOW.run(session, id=row["customer_id"])
+        # It was checked while we waited for it. Who has that customer may wait for this case.
+        try:
+            await _LOCK_CUSTOMER_NOW.run(session, id=row["customer_id"])
+        except asyncpg.LockNotAvailableError:
+            raise TryLaterError("somebody else is changing its customer", _CROSSED) from None
 
 
 async def request_cancellation(session: AsyncSession, case_id: str, reason: str) -> None:

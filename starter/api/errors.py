@@ -29,6 +29,7 @@ from domain.errors import (
     NotReadyError,
     Problem,
     RefusedError,
+    TryLaterError,
 )
 
 log = structlog.get_logger("api")
@@ -42,8 +43,6 @@ _STATUS: tuple[tuple[type[RefusedError], int], ...] = (
     (ConflictError, 409),
     (NotReadyError, 503),
 )
-# Two changes of the same wait for each other, or one would have had to wait in the wrong order.
-_CROSSED = {asyncpg.DeadlockDetectedError.sqlstate, asyncpg.LockNotAvailableError.sqlstate}
 _ROUTING = {
     404: "There is nothing at this address.",
     405: "This address does not take that method.",
@@ -111,7 +110,11 @@ def _unexpected(scope: Scope, error: Exception) -> JSONResponse:
     if _is_outage(error):
         log.warning("the database is away", path=scope["path"], error=type(error).__name__)
         return answer(503, "The database cannot be reached now; try again in a moment.")
-    if _sqlstate(error) in _CROSSED:
+    # Two changes of the same wait for each other, or one would have had to wait in the wrong order.
+    if (
+        isinstance(error, TryLaterError)
+        or _sqlstate(error) == asyncpg.DeadlockDetectedError.sqlstate
+    ):
         log.warning("two changes crossed", path=scope["path"])
         return answer(
             503,

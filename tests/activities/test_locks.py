@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from domain.errors import TryLaterError
 from domain.order_case import Step
 from models.store import cases, intake
 from tests.activities.driver import SAMPLES, Driver, Occasion
@@ -97,7 +98,7 @@ async def test_who_waited_for_the_check_has_the_customer_too(
             waiting = asyncio.create_task(lock_and_look(driver, case_id))
             await waits_for(check, waiting, driver)
         if taken:
-            with pytest.raises(asyncpg.LockNotAvailableError):
+            with pytest.raises(TryLaterError):
                 await waiting
         else:
             assert await waiting == 0

@@ -1,17 +1,27 @@
-"""People of a company with debtors, who know nothing of crashes: they repeat what got no answer."""
+"""People of a company with debtors, who know nothing of crashes; and what debtors have to get."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+from collections import Counter
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+from sqlalchemy import text
 
+from connectors.mailbox import list_mails
 from models.settings import Settings
+from models.store.database import Database
+from models.store.dunning.telling import case_id_of
+from starter.temporal import connect
 from tests.api.open_items import csv_file, row
+from tests.chaos.tally import rest
+from tests.crash.conftest import Stack
 from tests.crash.shop import AGAIN_AFTER, Json, Shop
+from tests.invariants import check
 
 
 class Office(Shop):
@@ -74,3 +84,57 @@ class Office(Shop):
                 pass
             self.retries += 1
             await asyncio.sleep(AGAIN_AFTER)
+
+
+async def quiet(stack: Stack, database: Database, office: Office, least: int) -> bool | None:
+    """Whether so many of its debtors have their notice, and nothing is under way any more."""
+    async with database.engine.connect() as connection:
+        found = (await connection.execute(text(_STANDING), {"numbers": office.numbers})).one()
+    if found.sent < least or found.waiting or found.told or found.running:
+        return None
+    return await rest(await connect(stack.settings)) or None
+
+
+_STANDING = """select
+  (select count(*) from dunning_notice n join customer c on c.id = n.customer_id
+    where n.status = 'sent' and c.customer_no = any(:numbers)) as sent,
+  (select count(*) from dunning_notice where status in ('proposed', 'approved')) as waiting,
+  (select count(*) from outbox where delivered_at is null) as told,
+  (select count(*) from dunning_run where finished_at is null) as running"""
+
+
+async def each_got_one(stack: Stack, database: Database, office: Office) -> None:
+    """One notice by the right way; who paid before got none. The ladders say the same."""
+    mailbox = stack.settings.mailbox_dir
+    assert mailbox
+    arrived = Counter(mail.case_id for mail in list_mails(mailbox))
+    lines = (stack.data.letters / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    printed = Counter(json.loads(line)["reference"] for line in lines)
+    async with database.engine.connect() as connection:
+        rows = (await connection.execute(text(_NOTICES))).all()
+        open_exceptions = await connection.scalar(
+            text("select count(*) from case_exception where resolved_at is null")
+        )
+    sent = {row.customer_no: row for row in rows}
+    for number in office.numbers:
+        letters = printed[f"notice-{sent[number].id}"] if number in sent else 0
+        mails, by_letter = arrived[case_id_of(number)], office.gets_letters(number)
+        if number in office.numbers[:3]:
+            assert mails + letters <= 1, number
+        else:
+            assert (mails, letters) == ((0, 1) if by_letter else (1, 0)), number
+            assert (sent[number].level, sent[number].notices_count) == (1, 1), number
+    assert len(rows) == len(sent)
+    assert open_exceptions == 0
+    await check(
+        database,
+        mailbox=mailbox,
+        client=await connect(stack.settings),
+        spool=stack.data.letters,
+        today=date.today(),  # noqa: DTZ011 - the stack's own
+    )
+
+
+_NOTICES = """select n.id, c.customer_no, k.level, k.notices_count
+from dunning_notice n join customer c on c.id = n.customer_id
+join dunning_case k on k.id = n.dunning_case_id where n.status = 'sent'"""

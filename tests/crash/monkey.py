@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 
+from starter.stack import control
 from starter.stack.datadir import DataDir
 from starter.stack.processes import ProcessRef
 from starter.stack.state import State
@@ -36,6 +37,11 @@ class Monkey:
         while not (record := State.load(self._data).processes[name]).ready:  # noqa: ASYNC110 - it is a file
             await asyncio.sleep(0.05)
         self._send(name, record.ref)
+
+    async def mended(self) -> None:
+        """Wait until the supervisor has replaced everybody."""
+        while not (await control.status(self._data)).healthy:  # noqa: ASYNC110 - they are asked
+            await asyncio.sleep(0.2)
 
     def kill_all(self) -> None:
         """Kill everything at once, the supervisor first."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import random
 import signal
 import sys
 from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -22,16 +20,14 @@ from activities.failpoints import DIED
 from connectors.mailbox import list_mails
 from models.settings import Settings
 from models.store.database import Database
-from models.store.dunning.telling import case_id_of
 from starter.stack import control, doctor, heartbeat
 from starter.stack.environment import PORTS_FILE, child_environment
 from starter.stack.processes import stop
 from starter.stack.state import State
 from starter.temporal import connect
-from tests.chaos.tally import rest
 from tests.crash.arrears import CASES, REMINDED, Arrears
 from tests.crash.conftest import Stack
-from tests.crash.debtors import Office
+from tests.crash.debtors import Office, each_got_one, quiet
 from tests.crash.monkey import VICTIMS, Monkey
 from tests.crash.shop import MAILS, Buying, Shop
 from tests.invariants import check
@@ -162,13 +158,14 @@ async def test_forty_notices_while_everything_is_killed(stack: Stack, seed: int)
             people.create_task(monkey.rampage(DUNNING_VICTIMS, pauses=(0.2, 1.0)))
             for number in office.numbers[:3]:
                 people.create_task(office.pays(number, "119.00"))
+        await asyncio.wait_for(monkey.mended(), PATIENCE)
         monkey.note(f"{len(monkey.kills)} kills are over")
-        await eventually(partial(quiet, stack, database, 37), DEADLINE)
+        await eventually(partial(quiet, stack, database, office, 37), DEADLINE)
         monkey.note("all is quiet")
         again = await office.runs(REMINDER["name"])
         assert again["handed_over"] == 0
         await office.close()
-        await eventually(partial(quiet, stack, database, 37), DEADLINE)
+        await eventually(partial(quiet, stack, database, office, 37), DEADLINE)
         await each_got_one(stack, database, office)
 
 
@@ -320,56 +317,3 @@ def mails_arrived_once(settings: Settings, crowd: Shop) -> None:
     for buying in crowd.buyings:
         kinds = {kind: n for (case_id, kind), n in arrived.items() if case_id == buying.case_id}
         assert kinds == MAILS[buying.sample], buying
-
-
-async def quiet(stack: Stack, database: Database, least: int) -> bool | None:
-    """Whether so many notices went out and nothing is under way any more."""
-    async with database.engine.connect() as connection:
-        found = (await connection.execute(text(_STANDING))).one()
-    if found.sent < least or found.waiting or found.told or found.running:
-        return None
-    return await rest(await connect(stack.settings)) or None
-
-
-_STANDING = """select
-  (select count(*) from dunning_notice where status = 'sent') as sent,
-  (select count(*) from dunning_notice where status in ('proposed', 'approved')) as waiting,
-  (select count(*) from outbox where delivered_at is null) as told,
-  (select count(*) from dunning_run where finished_at is null) as running"""
-
-
-async def each_got_one(stack: Stack, database: Database, office: Office) -> None:
-    """One notice by the right way; who paid before got none. The ladders say the same."""
-    mailbox = stack.settings.mailbox_dir
-    assert mailbox
-    arrived = Counter(mail.case_id for mail in list_mails(mailbox))
-    lines = (stack.data.letters / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
-    printed = Counter(json.loads(line)["reference"] for line in lines)
-    async with database.engine.connect() as connection:
-        rows = (await connection.execute(text(_NOTICES))).all()
-        open_exceptions = await connection.scalar(
-            text("select count(*) from case_exception where resolved_at is null")
-        )
-    sent = {row.customer_no: row for row in rows}
-    for number in office.numbers:
-        letters = printed[f"notice-{sent[number].id}"] if number in sent else 0
-        mails, by_letter = arrived[case_id_of(number)], office.gets_letters(number)
-        if number in office.numbers[:3]:
-            assert mails + letters <= 1, number
-        else:
-            assert (mails, letters) == ((0, 1) if by_letter else (1, 0)), number
-            assert (sent[number].level, sent[number].notices_count) == (1, 1), number
-    assert len(rows) == len(sent)
-    assert open_exceptions == 0
-    await check(
-        database,
-        mailbox=mailbox,
-        client=await connect(stack.settings),
-        spool=stack.data.letters,
-        today=date.today(),  # noqa: DTZ011 - the stack's own
-    )
-
-
-_NOTICES = """select n.id, c.customer_no, k.level, k.notices_count
-from dunning_notice n join customer c on c.id = n.customer_id
-join dunning_case k on k.id = n.dunning_case_id where n.status = 'sent'"""
